@@ -1,0 +1,183 @@
+// The contract of every core: frames and events go in, frames and completions come out, nothing else happens. One
+// call of `step` handles one input; `turnEnd` says that the event-loop turn is over, and only then do frames for peers
+// leave, one for each peer. The host and the simulator drive the same cores through these types.
+
+import type {
+  AckBatch,
+  Bytes,
+  ClusterConfig,
+  CollectRequest,
+  CollectResponse,
+  EndRequest,
+  EndResponse,
+  FenceRequest,
+  FenceResponse,
+  GetRecoveryDataRequest,
+  GetRecoveryDataResponse,
+  LeadRequest,
+  LeadResponse,
+  RecordRequest,
+  RecordResponse,
+  ReplicateRequest,
+  ReplicateResponse,
+  ScanEntry,
+  SealRequest,
+  SealResponse,
+  SessionRequest,
+  SessionResponse,
+  StartRequest,
+  StartResponse,
+} from './messages.js';
+
+/** A deterministic state machine. `nowUs` never decreases; what it pushes to `outputs` is carried out in order. */
+export interface Core<Input, Output> {
+  step(input: Input, nowUs: number, outputs: Output[]): void;
+}
+
+/** What a replica core reacts to. `call` numbers come back in the answer to a unary call. */
+export type ReplicaInput =
+  | { kind: 'session'; frame: SessionRequest }
+  | { kind: 'replicate'; frame: ReplicateRequest }
+  | { kind: 'replicated'; frame: ReplicateResponse }
+  | { kind: 'collected'; frame: CollectResponse }
+  | { kind: 'config'; config: ClusterConfig }
+  | { kind: 'fence'; call: number; request: FenceRequest }
+  | { kind: 'lead'; call: number; request: LeadRequest }
+  /** The stream to this follower was opened anew: what was sent before may be lost. */
+  | { kind: 'peerUp'; replica: number }
+  /** The stream to this witness was opened anew: it is told all watermarks again. */
+  | { kind: 'witnessUp'; witness: number }
+  | { kind: 'clientGone'; client: number }
+  /** Time passed; at least every 20 ms. */
+  | { kind: 'tick' }
+  | { kind: 'turnEnd' };
+
+/** What a replica core wants done. Losing any of them may cost time, never safety. */
+export type ReplicaOutput =
+  | { kind: 'session'; client: number; frame: SessionResponse }
+  /** Over NATS, or, where that is down, the same content in a session frame. */
+  | { kind: 'acks'; client: number; batch: AckBatch }
+  | { kind: 'replicate'; to: number[]; frame: ReplicateRequest }
+  /** To whoever sent the last replicate frame. */
+  | { kind: 'replicated'; frame: ReplicateResponse }
+  | { kind: 'collect'; to: number[]; frame: CollectRequest }
+  | { kind: 'fenced'; call: number; response: FenceResponse }
+  | { kind: 'led'; call: number; response: LeadResponse };
+
+/** What a witness core reacts to. */
+export type WitnessInput =
+  | { kind: 'record'; frame: RecordRequest }
+  | { kind: 'collect'; frame: CollectRequest }
+  | { kind: 'seal'; call: number; request: SealRequest }
+  | { kind: 'recoveryData'; call: number; request: GetRecoveryDataRequest }
+  | { kind: 'start'; call: number; request: StartRequest }
+  | { kind: 'end'; call: number; request: EndRequest }
+  | { kind: 'clientGone'; client: number }
+  | { kind: 'tick' }
+  | { kind: 'turnEnd' };
+
+/** What a witness core wants done. */
+export type WitnessOutput =
+  | { kind: 'record'; client: number; frame: RecordResponse }
+  /** To whoever sent the last collect frame of this epoch. */
+  | { kind: 'collected'; frame: CollectResponse }
+  | { kind: 'sealed'; call: number; response: SealResponse }
+  | { kind: 'recovered'; call: number; response: GetRecoveryDataResponse }
+  | { kind: 'started'; call: number; response: StartResponse }
+  | { kind: 'ended'; call: number; response: EndResponse }
+  | { kind: 'callRefused'; call: number; code: number; detail: string };
+
+/** How far a weak write has come. Each level includes the ones before it (E8). */
+export type AckLevel = 'local' | 'witnessed' | 'committed';
+
+/** One operation as a caller states it. Keys and values have passed the limits of `limits.ts`. */
+export type Operation =
+  | { kind: 'put'; strong: boolean; key: Bytes; value: Bytes }
+  | { kind: 'delete'; strong: boolean; key: Bytes }
+  | { kind: 'compareAndSet'; strong: true; key: Bytes; expected: Bytes | null; value: Bytes }
+  | { kind: 'batch'; strong: boolean; writes: { key: Bytes; value: Bytes | null }[] }
+  | { kind: 'get'; strong: boolean; key: Bytes }
+  | { kind: 'scan'; strong: boolean; start: Bytes; end: Bytes; limit: number; byteLimit: number };
+
+/** Why a strong operation left the fast path; also the column names of reports. */
+export type SlowReason =
+  | 'leaderConflict'
+  | 'witnessConflict'
+  | 'witnessGap'
+  | 'witnessFull'
+  | 'witnessDown'
+  | 'readMismatch'
+  | 'uncovered'
+  | 'epochChange'
+  | 'scan'
+  | 'overtaken';
+
+/** What an operation answered, and how. */
+export interface Answer {
+  /** `fast` and `slow` for strong operations, `weak` for weak ones. */
+  path: 'fast' | 'slow' | 'weak';
+  /** Set when `path` is `slow`. */
+  slowReason: SlowReason | undefined;
+  /** For writes: the command id's seq. */
+  seq: number;
+  /** Epoch that answered. */
+  epoch: number;
+  /** Slot of the write or version of what was read; 0 if not known yet (weak writes). */
+  slot: number;
+  /** Writes: whether the state changed (false: compare-and-set did not match). */
+  applied: boolean;
+  /** Point reads, and a compare-and-set that did not match: whether the key exists. */
+  present: boolean;
+  /** The value that goes with `present`. */
+  value: Bytes;
+  /** Scans. */
+  entries: ScanEntry[];
+  /** Scans: cut by a limit. */
+  more: boolean;
+}
+
+/** Where a session stands in the causal order; enough to go on in another session. */
+export interface SessionToken {
+  clusterId: string;
+  epoch: number;
+  slot: number;
+}
+
+/** What the client core reacts to. One core serves all sessions of a process. */
+export type ClientInput =
+  | { kind: 'config'; config: ClusterConfig }
+  | { kind: 'openSession'; session: number; token: SessionToken | null }
+  /** Nothing more will be submitted; forgotten once its write set is empty. */
+  | { kind: 'closeSession'; session: number }
+  | { kind: 'submit'; session: number; call: number; operation: Operation; traceContext: Bytes }
+  /** The caller stopped waiting. A read is forgotten; a numbered write goes on until it is committed (F7). */
+  | { kind: 'abandon'; call: number }
+  | { kind: 'session'; frame: SessionResponse }
+  | { kind: 'record'; frame: RecordResponse }
+  | { kind: 'acks'; batch: AckBatch }
+  | { kind: 'replicaUp'; replica: number }
+  | { kind: 'replicaDown'; replica: number }
+  | { kind: 'witnessUp'; witness: number }
+  | { kind: 'witnessDown'; witness: number }
+  /** The replica that is closest now. */
+  | { kind: 'bind'; replica: number }
+  /** Time passed; at least every 5 ms while operations are in flight. */
+  | { kind: 'tick' }
+  | { kind: 'turnEnd' };
+
+/** What the client core wants done. */
+export type ClientOutput =
+  | { kind: 'session'; to: number[]; frame: SessionRequest }
+  | { kind: 'record'; to: number[]; frame: RecordRequest }
+  | { kind: 'completed'; call: number; answer: Answer }
+  /** A weak write reached a level; `completed` stands for `local`, and levels may be skipped upwards. */
+  | { kind: 'level'; call: number; level: AckLevel; slot: number; epoch: number }
+  /** Refused before it was numbered: nothing was sent. */
+  | { kind: 'refused'; call: number; reason: 'writeSetFull' | 'sessionUnknown' | 'payloadTooLarge' }
+  /** This node answered from another epoch or refused: the configuration should be fetched anew. */
+  | { kind: 'configWanted'; epoch: number };
+
+/** A switch over a tagged union ends here; reaching it is a broken invariant. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,393 @@
+// The messages of the protocol as plain objects. The generated wire types satisfy them as they are, so a decoded frame
+// enters a core without being copied; proto/ documents every field, and this file repeats only what a reader of the
+// rules needs. Knows nothing of encoding.
+
+/** Uninterpreted bytes: a key, a value. Passed by reference while in flight, copied by whoever keeps them. */
+export type Bytes = Uint8Array;
+
+export interface CommandId {
+  session: number;
+  seq: number;
+}
+
+export interface Mutation {
+  key: Bytes;
+  value: Bytes;
+  deletes: boolean;
+}
+
+export interface Condition {
+  present: boolean;
+  value: Bytes;
+}
+
+/** A write as it is numbered, ordered, kept and executed. `ackedThrough` is not part of the payload (B3). */
+export interface Command {
+  session: number;
+  seq: number;
+  strong: boolean;
+  mutations: Mutation[];
+  condition: Condition | undefined;
+  ackedThrough: number;
+}
+
+/** A command on its way; the same object goes to every node, so nothing in it may depend on the receiver. */
+export interface Write {
+  command: Command | undefined;
+  committedThrough: number;
+  bound: number;
+  dependencies: CommandId[];
+  traceContext: Bytes;
+}
+
+/** A write whose command is present; what `ignoreMalformed…` guards let through. */
+export interface CheckedWrite extends Write {
+  command: Command;
+}
+
+export interface WriteResult {
+  applied: boolean;
+  present: boolean;
+  value: Bytes;
+  version: number;
+}
+
+export interface ReplicaMember {
+  id: string;
+  index: number;
+  address: string;
+  incarnation: number;
+}
+
+export interface WitnessMember {
+  id: string;
+  index: number;
+  address: string;
+  incarnation: number;
+}
+
+/** Numbers as in proto `EpochStatus`. */
+export const EpochStatus = { recovering: 1, open: 2 } as const;
+
+export interface ClusterConfig {
+  clusterId: string;
+  epoch: number;
+  status: number;
+  leader: number;
+  replicas: ReplicaMember[];
+  witnesses: WitnessMember[];
+  fastQuorum: number;
+  openSlot: number;
+  natsUrl: string;
+}
+
+export interface StrongRead {
+  nonce: number;
+  session: number;
+  barrier: number;
+  key: Bytes;
+  traceContext: Bytes;
+}
+
+export interface ScanRange {
+  start: Bytes;
+  end: Bytes;
+  limit: number;
+  byteLimit: number;
+}
+
+export interface ConfirmedRead {
+  nonce: number;
+  session: number;
+  barrier: number;
+  key: Bytes;
+  range: ScanRange | undefined;
+  coveredThrough: number;
+  traceContext: Bytes;
+}
+
+export interface WeakRead {
+  nonce: number;
+  session: number;
+  key: Bytes;
+  range: ScanRange | undefined;
+  tokenEpoch: number;
+  tokenSlot: number;
+  cleared: number;
+  traceContext: Bytes;
+}
+
+export interface AckQuery {
+  session: number;
+  seq: number;
+}
+
+/** Client to replica, one per turn. */
+export interface SessionRequest {
+  clusterId: string;
+  epoch: number;
+  clientId: number;
+  writes: Write[];
+  strongReads: StrongRead[];
+  confirmedReads: ConfirmedRead[];
+  weakReads: WeakRead[];
+  ackQueries: AckQuery[];
+  ping: number;
+}
+
+export interface WriteReply {
+  session: number;
+  seq: number;
+  slot: number;
+  ok: boolean;
+  committed: boolean;
+  result: WriteResult | undefined;
+  committedThrough: number;
+  stale: boolean;
+}
+
+export interface NeedWrites {
+  session: number;
+  fromSeq: number;
+}
+
+export interface StrongReadReply {
+  nonce: number;
+  present: boolean;
+  value: Bytes;
+  version: number;
+  readFrom: CommandId | undefined;
+  committed: boolean;
+  conflict: boolean;
+  pending: CommandId[];
+}
+
+export interface ScanEntry {
+  key: Bytes;
+  value: Bytes;
+}
+
+export interface ReadReply {
+  nonce: number;
+  present: boolean;
+  value: Bytes;
+  version: number;
+  sessionSeq: number;
+  entries: ScanEntry[];
+  more: boolean;
+  refer: boolean;
+}
+
+export interface WeakAck {
+  session: number;
+  seq: number;
+}
+
+export interface CommitNotice {
+  session: number;
+  through: number;
+  slot: number;
+}
+
+/** Numbers as in proto `RefusalCode`. */
+export const RefusalCode = { epoch: 1, notLeader: 2, notOpen: 3, invalid: 4, full: 5, idReused: 6 } as const;
+
+export interface Refusal {
+  code: number;
+  detail: string;
+  nonce: number;
+  session: number;
+  seq: number;
+}
+
+/** Replica to client, one per turn. */
+export interface SessionResponse {
+  clusterId: string;
+  epoch: number;
+  writeReplies: WriteReply[];
+  needWrites: NeedWrites[];
+  strongReadReplies: StrongReadReply[];
+  confirmedReadReplies: ReadReply[];
+  weakReadReplies: ReadReply[];
+  weakAcks: WeakAck[];
+  commitNotices: CommitNotice[];
+  refusals: Refusal[];
+  pong: number;
+  replica: number;
+}
+
+export interface LogEntry {
+  epoch: number;
+  command: Command | undefined;
+}
+
+/** Leader to follower. */
+export interface ReplicateRequest {
+  clusterId: string;
+  epoch: number;
+  leader: number;
+  prevSlot: number;
+  prevEpoch: number;
+  entries: LogEntry[];
+  commitSlot: number;
+  openSlot: number;
+  round: number;
+  storedEverywhere: number;
+}
+
+/** Follower to leader. */
+export interface ReplicateResponse {
+  clusterId: string;
+  epoch: number;
+  replica: number;
+  ok: boolean;
+  matchSlot: number;
+  round: number;
+  relayed: Write[];
+}
+
+export interface FenceRequest {
+  clusterId: string;
+  epoch: number;
+  incarnation: number;
+}
+
+export interface FenceResponse {
+  epoch: number;
+  lastEpoch: number;
+  lastSlot: number;
+}
+
+export interface LeadRequest {
+  config: ClusterConfig | undefined;
+  replay: Write[];
+}
+
+export interface SessionWatermark {
+  session: number;
+  committedThrough: number;
+}
+
+export interface LeadResponse {
+  openSlot: number;
+  committed: SessionWatermark[];
+}
+
+export interface ReadCheck {
+  nonce: number;
+  session: number;
+  key: Bytes;
+}
+
+/** Client to witness, one per turn; the same frame goes to all witnesses. */
+export interface RecordRequest {
+  clusterId: string;
+  epoch: number;
+  clientId: number;
+  records: Write[];
+  checks: ReadCheck[];
+}
+
+/** Numbers as in proto `RecordStatus`. */
+export const RecordStatus = {
+  accepted: 1,
+  conflict: 2,
+  gap: 3,
+  committed: 4,
+  full: 5,
+  idReused: 6,
+  parked: 7,
+} as const;
+
+export interface RecordReply {
+  session: number;
+  seq: number;
+  status: number;
+  watermark: number;
+}
+
+export interface CheckReply {
+  nonce: number;
+  watermark: number;
+  pending: CommandId[];
+}
+
+/** Witness to client, one per turn. */
+export interface RecordResponse {
+  clusterId: string;
+  epoch: number;
+  witness: number;
+  incarnation: number;
+  recordReplies: RecordReply[];
+  checkReplies: CheckReply[];
+  refusals: Refusal[];
+}
+
+/** Leader to witness. */
+export interface CollectRequest {
+  clusterId: string;
+  epoch: number;
+  leader: number;
+  committed: SessionWatermark[];
+}
+
+/** Witness to leader. */
+export interface CollectResponse {
+  clusterId: string;
+  epoch: number;
+  witness: number;
+  incarnation: number;
+  stale: Write[];
+}
+
+export interface SealRequest {
+  clusterId: string;
+  epoch: number;
+}
+
+export interface SealResponse {
+  epoch: number;
+  incarnation: number;
+  lifeEpoch: number;
+  entries: number;
+}
+
+export interface GetRecoveryDataRequest {
+  clusterId: string;
+  epoch: number;
+}
+
+export interface GetRecoveryDataResponse {
+  incarnation: number;
+  entries: Write[];
+}
+
+export interface StartRequest {
+  config: ClusterConfig | undefined;
+  witnessId: string;
+  committed: SessionWatermark[];
+}
+
+export interface StartResponse {
+  epoch: number;
+  incarnation: number;
+}
+
+export interface EndRequest {
+  clusterId: string;
+  epoch: number;
+}
+
+export interface EndResponse {
+  epoch: number;
+}
+
+/** Replica to client process over NATS: hints (E11). */
+export interface AckBatch {
+  clusterId: string;
+  epoch: number;
+  replica: number;
+  commitSlot: number;
+  weakAcks: WeakAck[];
+  commitNotices: CommitNotice[];
+}
