@@ -45,8 +45,6 @@ export type ReplicaInput =
   | { kind: 'lead'; call: number; request: LeadRequest }
   /** The stream to this follower was opened anew: what was sent before may be lost. */
   | { kind: 'peerUp'; replica: number }
-  /** The stream to this witness was opened anew: it is told all watermarks again. */
-  | { kind: 'witnessUp'; witness: number }
   | { kind: 'clientGone'; client: number }
   /** Time passed; at least every 20 ms. */
   | { kind: 'tick' }
@@ -134,6 +132,8 @@ export interface Answer {
   entries: ScanEntry[];
   /** Scans: cut by a limit. */
   more: boolean;
+  /** Scans that were cut: the next page begins right after this key, which need not be among `entries`. */
+  resumeAfter: Bytes;
 }
 
 /** Where a session stands in the causal order; enough to go on in another session. */
@@ -169,11 +169,13 @@ export type ClientInput =
 export type ClientOutput =
   | { kind: 'session'; to: number[]; frame: SessionRequest }
   | { kind: 'record'; to: number[]; frame: RecordRequest }
+  /** The write has its name and will be sent until it is committed; from here on its outcome may be unknown. */
+  | { kind: 'numbered'; call: number; seq: number }
   | { kind: 'completed'; call: number; answer: Answer }
   /** A weak write reached a level; `completed` stands for `local`, and levels may be skipped upwards. */
   | { kind: 'level'; call: number; level: AckLevel; slot: number; epoch: number }
   /** Refused before it was numbered: nothing was sent. */
-  | { kind: 'refused'; call: number; reason: 'writeSetFull' | 'sessionUnknown' | 'payloadTooLarge' }
+  | { kind: 'refused'; call: number; reason: 'writeSetFull' | 'sessionUnknown' | 'abandoned' }
   /** This node answered from another epoch or refused: the configuration should be fetched anew. */
   | { kind: 'configWanted'; epoch: number };
 

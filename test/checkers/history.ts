@@ -53,3 +53,10 @@ export interface Violation {
 
 /** A checker. `finalState` (key to value, base64) is what all replicas ended with, where it is known. */
 export type Checker = (history: readonly HistoryEvent[], finalState?: ReadonlyMap<string, string>) => Violation[];
+
+/** Result of a checker that searches within a budget. */
+export interface SearchResult {
+  violations: Violation[];
+  /** Searches that ended without a verdict because their budget was used up; nothing is reported for them. */
+  exhausted: number;
+}

@@ -1,0 +1,45 @@
+// Bytes and their compact resting form. What rests in memory (keys, values in the state) is kept as a string with one
+// character for each byte: on Node 20 a million 100-byte values take 0.5 GB less that way than as typed arrays, and
+// the garbage collector has nothing to sweep. What travels stays bytes.
+
+import type { Bytes } from './messages.js';
+
+/** No bytes. Shared, never written to. */
+export const NO_BYTES: Bytes = new Uint8Array(0);
+
+// `Reflect.apply` spreads its argument over the stack, so long inputs go piecewise.
+const CHUNK_BYTES = 4096;
+
+/** The bytes as text, one character for each. Comparing two texts with `<` is comparing the bytes. */
+export function bytesToText(bytes: Bytes): string {
+  if (bytes.length <= CHUNK_BYTES) return Reflect.apply(String.fromCharCode, null, bytes);
+  let text = '';
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) text += bytesToText(bytes.subarray(at, at + CHUNK_BYTES));
+  return text;
+}
+
+/** The inverse of `bytesToText`. */
+export function textToBytes(text: string): Bytes {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** A copy that does not keep the frame alive from which the bytes came. */
+export function copyBytes(bytes: Bytes): Bytes {
+  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
+}
+
+/** Whether two byte strings are equal. */
+export function equalBytes(a: Bytes, b: Bytes): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Shard of a key among `shards`: FNV-1a over its characters. */
+export function shardOf(key: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % shards;
+}

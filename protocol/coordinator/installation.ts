@@ -1,0 +1,137 @@
+// Brings the configuration in force to life: asks its leader to lead until it answers, then, once the epoch is open, starts
+// every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It never
+// decides what the configuration is.
+
+import type { ClusterConfig, StartRequest } from '../messages.js';
+import { EpochStatus } from '../messages.js';
+import { unreachable } from '../core.js';
+import type { CoordinatorOutput, Led } from './types.js';
+
+/** One call to one node, repeated until it succeeds. */
+type Attempt = { kind: 'due'; atUs: number } | { kind: 'underWay'; attempt: number };
+
+type State =
+  | { kind: 'idle' }
+  /** The leader has not answered yet. */
+  | { kind: 'leading'; lead: Attempt }
+  /** The epoch's own entry is committed, the epoch is not known to be open. */
+  | { kind: 'led'; led: Led }
+  /** The epoch is open; `starts` holds the witnesses, by index, that have not answered yet. */
+  | { kind: 'starting'; led: Led; starts: Map<number, Attempt> }
+  | { kind: 'installed' };
+
+/** Drives one configuration at a time; a later epoch makes it forget the earlier one and ignore its answers. */
+export class Installation {
+  readonly #retryUs: number;
+  #state: State = { kind: 'idle' };
+  #config: ClusterConfig | undefined;
+  #lastAttempt = 0;
+
+  constructor(retryUs: number) {
+    this.#retryUs = retryUs;
+  }
+
+  /** What the leader of an epoch that is still to be opened answered, else null. */
+  get led(): Led | null {
+    return this.#state.kind === 'led' ? this.#state.led : null;
+  }
+
+  /** Takes over a newer configuration. */
+  follow(config: ClusterConfig, nowUs: number): void {
+    if (config.epoch !== this.#config?.epoch) this.#state = { kind: 'leading', lead: { kind: 'due', atUs: nowUs } };
+    this.#config = config;
+    if (this.#state.kind === 'led') this.#becomeLed(this.#state.led, nowUs);
+  }
+
+  /** The leader answered. */
+  onLed(attempt: number, led: Led, nowUs: number): void {
+    if (this.#state.kind !== 'leading' || !isUnderWay(this.#state.lead, attempt)) return;
+    this.#becomeLed(led, nowUs);
+  }
+
+  /**
+   * Witnesses start only in an epoch that is open by compare-and-set: one started earlier could serve an epoch that a
+   * later one has already replaced (D1).
+   */
+  #becomeLed(led: Led, nowUs: number): void {
+    const config = this.#config;
+    if (config?.status !== EpochStatus.open) {
+      this.#state = { kind: 'led', led };
+      return;
+    }
+    const starts = new Map<number, Attempt>();
+    for (const { index } of config.witnesses) starts.set(index, { kind: 'due', atUs: nowUs });
+    this.#state = { kind: 'starting', led, starts };
+  }
+
+  /** A witness answered. It counts only if it lives the life and the epoch that were asked for. */
+  onStarted(attempt: number, life: { epoch: number; incarnation: number }, nowUs: number): void {
+    if (this.#state.kind !== 'starting') return;
+    const { starts } = this.#state;
+    for (const [index, start] of starts) {
+      if (!isUnderWay(start, attempt)) continue;
+      const member = this.#config?.witnesses[index];
+      if (life.epoch === this.#config?.epoch && life.incarnation === member?.incarnation) starts.delete(index);
+      else starts.set(index, { kind: 'due', atUs: nowUs + this.#retryUs });
+    }
+    if (starts.size === 0) this.#state = { kind: 'installed' };
+  }
+
+  /** An attempt failed; it is made again after a pause. */
+  onFailed(attempt: number, nowUs: number): void {
+    const again: Attempt = { kind: 'due', atUs: nowUs + this.#retryUs };
+    if (this.#state.kind === 'leading' && isUnderWay(this.#state.lead, attempt)) this.#state.lead = again;
+    if (this.#state.kind !== 'starting') return;
+    for (const [index, start] of this.#state.starts) {
+      if (isUnderWay(start, attempt)) this.#state.starts.set(index, again);
+    }
+  }
+
+  /** Makes the calls that are due. */
+  drive(nowUs: number, outputs: CoordinatorOutput[]): void {
+    const state = this.#state;
+    const config = this.#config;
+    if (config === undefined) return;
+    switch (state.kind) {
+      case 'leading':
+        if (isDue(state.lead, nowUs)) state.lead = this.#lead(config, outputs);
+        return;
+      case 'starting':
+        for (const [index, start] of state.starts) {
+          if (isDue(start, nowUs)) state.starts.set(index, this.#start(config, index, state.led, outputs));
+        }
+        return;
+      case 'idle':
+      case 'led':
+      case 'installed':
+        return;
+      default:
+        unreachable(state);
+    }
+  }
+
+  /** The request is always the recovering configuration, so that repeating it after the opening is the same request. */
+  #lead(config: ClusterConfig, outputs: CoordinatorOutput[]): Attempt {
+    const attempt = ++this.#lastAttempt;
+    const recovering = { ...config, status: EpochStatus.recovering, openSlot: 0 };
+    const address = config.replicas[config.leader]?.address ?? '';
+    outputs.push({ kind: 'lead', attempt, address, request: { config: recovering, replay: [] } });
+    return { kind: 'underWay', attempt };
+  }
+
+  #start(config: ClusterConfig, index: number, led: Led, outputs: CoordinatorOutput[]): Attempt {
+    const attempt = ++this.#lastAttempt;
+    const member = config.witnesses[index];
+    const request: StartRequest = { config, witnessId: member?.id ?? '', committed: led.committed };
+    outputs.push({ kind: 'start', attempt, address: member?.address ?? '', request });
+    return { kind: 'underWay', attempt };
+  }
+}
+
+function isUnderWay(attempt: Attempt, number: number): boolean {
+  return attempt.kind === 'underWay' && attempt.attempt === number;
+}
+
+function isDue(attempt: Attempt, nowUs: number): boolean {
+  return attempt.kind === 'due' && attempt.atUs <= nowUs;
+}

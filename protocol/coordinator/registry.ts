@@ -1,0 +1,65 @@
+// Who is there: the nodes that made themselves known to this coordinator and when each was last heard. Rebuilt from
+// registrations after a restart; knows nothing of epochs.
+
+import type { SeenNode } from './types.js';
+
+/** A node and when it was last heard. */
+export interface RegisteredNode extends SeenNode {
+  lastSeenUs: number;
+}
+
+/** The nodes of one coordinator. */
+export class NodeRegistry {
+  readonly #livenessUs: number;
+  readonly #nodes = new Map<string, RegisteredNode>();
+
+  constructor(livenessUs: number) {
+    this.#livenessUs = livenessUs;
+  }
+
+  /**
+   * Notes a node. The same life again renews it; another life takes the name over only from a node that is no longer
+   * heard, since two live nodes of one name would count as one in quorums.
+   * @returns the live holder of the name if the node was refused, else null.
+   */
+  register(node: SeenNode, nowUs: number): RegisteredNode | null {
+    const holder = this.find(node.role, node.id);
+    if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
+    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs });
+    return null;
+  }
+
+  /** Takes a member for heard now unless its name is known: after a restart the record's members come before strangers. */
+  presume(member: SeenNode, nowUs: number): void {
+    if (this.find(member.role, member.id) === undefined) this.register(member, nowUs);
+  }
+
+  /** Notes that a node is still there; undefined if this life of it is not registered. */
+  renew(life: { role: number; nodeId: string; incarnation: number }, nowUs: number): RegisteredNode | undefined {
+    const node = this.find(life.role, life.nodeId);
+    if (node?.incarnation !== life.incarnation) return undefined;
+    node.lastSeenUs = nowUs;
+    return node;
+  }
+
+  /** The node of that role and name, alive or not. */
+  find(role: number, id: string): RegisteredNode | undefined {
+    return this.#nodes.get(keyOf(role, id));
+  }
+
+  /** Live nodes of a role in order of their ids, compared by code units so that every coordinator agrees. */
+  live(role: number, nowUs: number): RegisteredNode[] {
+    return [...this.#nodes.values()]
+      .filter((node) => node.role === role && this.isLive(node, nowUs))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** True if the node was heard within the liveness time. */
+  isLive(node: RegisteredNode, nowUs: number): boolean {
+    return nowUs - node.lastSeenUs <= this.#livenessUs;
+  }
+}
+
+function keyOf(role: number, id: string): string {
+  return `${role}/${id}`;
+}

@@ -1,0 +1,167 @@
+// What a coordinator core reacts to, what it wants done, and what it keeps durably. Every refusal is a value with a
+// reason; which status a reason becomes on the wire is the service's business.
+
+import type { ClusterConfig, LeadRequest, LeadResponse, SessionWatermark, StartRequest, StartResponse } from '../messages.js';
+
+/** Numbers as in proto `NodeRole`. */
+export const NodeRole = { replica: 1, witness: 2 } as const;
+
+/** A node makes itself known. */
+export interface RegisterRequest {
+  /** Empty if the node has never been told. */
+  clusterId: string;
+  role: number;
+  nodeId: string;
+  /** host:port */
+  address: string;
+  /** Random number of the process's life; never 0. */
+  incarnation: number;
+}
+
+export interface RegisterResponse {
+  clusterId: string;
+  heartbeatUs: number;
+}
+
+/** A node is still there. */
+export interface HeartbeatRequest {
+  clusterId: string;
+  nodeId: string;
+  role: number;
+  incarnation: number;
+  epoch: number;
+}
+
+export interface HeartbeatResponse {
+  epoch: number;
+}
+
+/** A client process asks for session ids. */
+export interface OpenSessionsRequest {
+  clusterId: string;
+  /** 1 to `SESSIONS_PER_CALL_LIMIT`. */
+  count: number;
+}
+
+export interface OpenSessionsResponse {
+  firstSession: number;
+  count: number;
+}
+
+/**
+ * The only durable state of a coordinator, changed by compare-and-set alone. Over time `sessionFloor` never falls, the
+ * epoch of `config` never falls, and within an epoch the status only goes from recovering to open (D9).
+ */
+export interface CoordinatorRecord {
+  /** Drawn once, by whoever wrote the first record. */
+  clusterId: string;
+  /** Lowest session id that no coordinator has reserved; ids below it are never issued again (F8). */
+  sessionFloor: number;
+  /** Absent while members gather. */
+  config: ClusterConfig | undefined;
+}
+
+/** A record as the bucket holds it; `record` is null and `revision` 0 if nothing was ever written. */
+export interface StoredRecord {
+  revision: number;
+  record: CoordinatorRecord | null;
+}
+
+/** Why a call was refused. */
+export type CoordinatorRefusal =
+  /** The record has not been read or written yet; trying again helps. */
+  | 'notReady'
+  /** The caller belongs to another cluster. */
+  | 'clusterMismatch'
+  /** A field is out of its limits. */
+  | 'invalid'
+  /** A live node of that role has that name. */
+  | 'duplicateNode'
+  /** The node is not registered here, say because this coordinator restarted; it should register. */
+  | 'unknownNode'
+  /** As many session ids as the cluster may ever issue are reserved. */
+  | 'sessionLimit'
+  /** Too many calls wait for a reservation; trying again helps. */
+  | 'full';
+
+/** Figures that a coordinator is started with. Durations in microseconds. */
+export interface CoordinatorSettings {
+  /** Cluster id to use if no record exists; random, drawn by the host. */
+  clusterIdProposal: string;
+  replicas: number;
+  witnesses: number;
+  fastQuorum: number;
+  /** NATS server that clients and replicas are told to use. */
+  natsUrl: string;
+  /** Highest session id that may ever be issued. */
+  sessionLimit: number;
+  /** How often nodes are asked to send heartbeats. */
+  heartbeatUs: number;
+  /** A node is taken for alive this long after it was last heard. */
+  livenessUs: number;
+  /** Pause between attempts of a call to a node. */
+  retryUs: number;
+}
+
+/** A node as it registered. */
+export interface SeenNode {
+  role: number;
+  id: string;
+  address: string;
+  incarnation: number;
+}
+
+/** What a coordinator core reacts to. `call` numbers of requests come back in their answers. */
+export type CoordinatorInput =
+  /** What the bucket holds now: the answer to `readRecord`, or news from its watch. */
+  | { kind: 'recordRead'; stored: StoredRecord }
+  /** The write went through as `revision`. */
+  | { kind: 'recordWritten'; revision: number }
+  /** The write did not go through, or it is not known whether it did. */
+  | { kind: 'recordConflict' }
+  | { kind: 'getConfig'; call: number; clusterId: string }
+  | { kind: 'watch'; call: number; clusterId: string }
+  | { kind: 'register'; call: number; request: RegisterRequest }
+  | { kind: 'heartbeat'; call: number; request: HeartbeatRequest }
+  | { kind: 'openSessions'; call: number; request: OpenSessionsRequest }
+  | { kind: 'keepAlive'; call: number; clusterId: string }
+  | { kind: 'led'; attempt: number; response: LeadResponse }
+  | { kind: 'started'; attempt: number; response: StartResponse }
+  /** An attempt failed or ran out of time; whether it had an effect is unknown. */
+  | { kind: 'attemptFailed'; attempt: number }
+  /** Another coordinator of the same cluster heard a node. */
+  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode }
+  /** Time passed; at least every 50 ms. */
+  | { kind: 'tick' }
+  | { kind: 'turnEnd' };
+
+/** What a coordinator core wants done. */
+export type CoordinatorOutput =
+  /** Answered by one `recordRead`, however long it takes. */
+  | { kind: 'readRecord' }
+  /** Answered by one `recordWritten` or `recordConflict`. At most one is under way. */
+  | { kind: 'writeRecord'; expectedRevision: number; record: CoordinatorRecord }
+  /** For the other coordinators: a node was heard here. A hint; losing it costs time only. */
+  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode }
+  /** The configuration in force changed: every watcher is told. */
+  | { kind: 'config'; config: ClusterConfig }
+  | { kind: 'currentConfig'; call: number; config: ClusterConfig | undefined }
+  /** The watcher is admitted: it is told `config`, if there is one, and all later ones. */
+  | { kind: 'watching'; call: number; config: ClusterConfig | undefined }
+  | { kind: 'registered'; call: number; response: RegisterResponse }
+  | { kind: 'heartbeatNoted'; call: number; response: HeartbeatResponse }
+  | { kind: 'sessionsOpened'; call: number; response: OpenSessionsResponse }
+  | { kind: 'keptAlive'; call: number }
+  | { kind: 'callRefused'; call: number; refusal: CoordinatorRefusal; detail: string }
+  /** Answered by `led` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'lead'; attempt: number; address: string; request: LeadRequest }
+  /** Answered by `started` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'start'; attempt: number; address: string; request: StartRequest }
+  /** Going on would be wrong; the process reports `detail` and ends. */
+  | { kind: 'halt'; detail: string };
+
+/** What the leader answered when its epoch's own entry was committed. */
+export interface Led {
+  openSlot: number;
+  committed: SessionWatermark[];
+}

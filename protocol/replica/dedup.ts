@@ -1,0 +1,67 @@
+// The dedup table: for each session how far its writes were executed and what the strong ones answered. It is replicated
+// state: two replicas that applied the same log prefix hold the same table (F2). Log order is session order, so one
+// number says which commands were executed; results are kept until the client has acknowledged them (F3).
+
+import type { Command, WriteResult } from '../messages.js';
+
+/** What a strong command answered when it was executed. */
+export interface ExecutedResult {
+  slot: number;
+  result: WriteResult;
+}
+
+/** One session as the state knows it. */
+export interface SessionRecord {
+  /** Highest seq executed; all below were executed too. */
+  lastSeq: number;
+  /** Slot of that command. */
+  lastSlot: number;
+  /** Results up to this seq may be forgotten; never above `lastSeq`. */
+  ackedThrough: number;
+  /** Results of strong commands above `ackedThrough`, by seq in ascending order. */
+  results: Map<number, ExecutedResult>;
+}
+
+/** Results that one session may leave unacknowledged before the leader stops ordering its writes. */
+export const RESULTS_PER_SESSION_LIMIT = 4096;
+
+/** Sessions by id. */
+export class DedupTable {
+  readonly #sessions = new Map<number, SessionRecord>();
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Highest executed seq of a session, 0 if it never wrote. */
+  lastSeq(session: number): number {
+    return this.#sessions.get(session)?.lastSeq ?? 0;
+  }
+
+  get(session: number): SessionRecord | undefined {
+    return this.#sessions.get(session);
+  }
+
+  /** Notes an execution. `command.seq` is the session's next. */
+  note(command: Command, slot: number, result: WriteResult): void {
+    let record = this.#sessions.get(command.session);
+    if (record === undefined) {
+      record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
+      this.#sessions.set(command.session, record);
+    }
+    record.lastSeq = command.seq;
+    record.lastSlot = slot;
+    if (command.strong) record.results.set(command.seq, { slot, result });
+    if (command.ackedThrough > record.ackedThrough) {
+      record.ackedThrough = Math.min(command.ackedThrough, command.seq - 1);
+      for (const seq of record.results.keys()) {
+        if (seq > record.ackedThrough) break;
+        record.results.delete(seq);
+      }
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {
+    return this.#sessions[Symbol.iterator]();
+  }
+}

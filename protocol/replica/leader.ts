@@ -1,0 +1,310 @@
+// Leading one epoch: orders writes by session and slot, answers from the speculative overlay, replicates, commits, and
+// tells clients and witnesses what is committed. Made when leadership begins, thrown away when it ends.
+
+import { copyCommand, samePayload, wrapCommand } from '../command.js';
+import type { ReplicaOutput } from '../core.js';
+import {
+  type CheckedWrite,
+  type Command,
+  type ConfirmedRead,
+  RefusalCode,
+  type ReplicateResponse,
+  type SessionWatermark,
+  type StrongRead,
+  type Write,
+  type WriteReply,
+} from '../messages.js';
+import type { Quorums } from '../quorum.js';
+import { RESULTS_PER_SESSION_LIMIT } from './dedup.js';
+import { decideResult, keysOf, mutationValue } from './execute.js';
+import { Followers } from './followers.js';
+import type { ReplicaNode } from './node.js';
+import { Overlay, type Pending } from './overlay.js';
+import { Parking } from './parking.js';
+import { StrongReads } from './strong-reads.js';
+
+/** Held writes ordered by their own leader in one tick. */
+const RELAY_BATCH = 1024;
+
+/** One epoch's leadership of one replica. */
+export class Leader {
+  readonly #node: ReplicaNode;
+  readonly #overlay = new Overlay();
+  readonly #followers: Followers;
+  readonly #reads: StrongReads;
+  readonly #parking: Parking;
+  /** Highest seq of each session that has a slot in this log. */
+  readonly #ordered = new Map<number, number>();
+  /** Sessions whose commit watermark moved this turn. */
+  readonly #touched = new Set<number>();
+  /** Holes to report at the end of the turn: session → first missing seq. */
+  readonly #holes = new Map<number, { fromSeq: number; client: number }>();
+  /** Slot of this epoch's own entry; nothing is committed before it is (A9, P6). */
+  readonly ownSlot: number;
+
+  constructor(node: ReplicaNode, quorums: Quorums, replay: readonly Write[]) {
+    this.#node = node;
+    this.#parking = new Parking(node.options.parkedLimit);
+    this.#followers = new Followers(node, quorums.replicas, quorums.majority);
+    this.#reads = new StrongReads(node, {
+      overlay: this.#overlay,
+      followers: this.#followers,
+      parking: this.#parking,
+      orderedThrough: (session) => this.#orderedThrough(session),
+      noteHole: (session, client) => this.#noteHole(session, client),
+    });
+    this.#adoptTail();
+    for (const { command } of replay) {
+      // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
+      if (command === undefined || command.seq !== this.#orderedThrough(command.session) + 1) continue;
+      this.#append(copyCommand(command), 0, false);
+    }
+    this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined });
+  }
+
+  /** Appended and uncommitted commands. */
+  get uncommitted(): number {
+    return this.#overlay.size;
+  }
+
+  onWrite(write: CheckedWrite, client: number): void {
+    const { session, seq } = write.command;
+    const { counts, rules, state } = this.#node;
+    counts.proposals++;
+    const ordered = this.#orderedThrough(session);
+    if (rules.isDuplicate(seq, ordered)) return this.#replyDuplicate(write.command, client);
+    if (!rules.mayOrder(seq, ordered)) return this.#park(write, client);
+    if ((state.dedup.get(session)?.results.size ?? 0) >= RESULTS_PER_SESSION_LIMIT) {
+      const detail = `session ${session} has ${RESULTS_PER_SESSION_LIMIT} unacknowledged results`;
+      return this.#node.refuse(client, RefusalCode.full, detail, { session, seq });
+    }
+    this.#order(write.command, client);
+    this.#admitParked(session);
+  }
+
+  onStrongRead(read: StrongRead, client: number): void {
+    this.#reads.onStrongRead(read, client);
+  }
+
+  onConfirmedRead(read: ConfirmedRead, client: number): void {
+    this.#reads.onConfirmedRead(read, client);
+  }
+
+  onResponse(frame: ReplicateResponse): void {
+    this.#followers.onResponse(frame);
+  }
+
+  onPeerUp(replica: number): void {
+    this.#followers.onUp(replica);
+  }
+
+  dropClient(client: number): void {
+    this.#parking.dropClient(client);
+    this.#reads.dropClient(client);
+  }
+
+  /** A write that a follower relays or a witness reports: ordered like a proposal, answered to its session's client. */
+  onRelayed(write: CheckedWrite): void {
+    const { session, seq } = write.command;
+    this.#node.counts.relayed++;
+    if (seq <= this.#node.state.dedup.lastSeq(session)) this.#touched.add(session);
+    this.onWrite(write, this.#node.clientOf.get(session) ?? 0);
+  }
+
+  onTick(): void {
+    const { held, isOpen, nowUs, options } = this.#node;
+    this.#followers.onTick();
+    if (!isOpen) return;
+    for (const write of held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH)) this.onRelayed(write);
+  }
+
+  /** Commits what a majority has, answers what waited for it, and emits the frames of the turn. */
+  onTurnEnd(outputs: ReplicaOutput[]): void {
+    this.#advanceCommit();
+    this.#reads.settle();
+    this.#followers.send((to, frame) => outputs.push({ kind: 'replicate', to, frame }));
+    // A cluster of one has just replicated to everybody.
+    this.#advanceCommit();
+    this.#reads.settle();
+    this.#reportHoles();
+    this.#announceCommits(outputs);
+    this.#trimLog();
+  }
+
+  /** Committed watermark of every session, for new witness lives. */
+  committedWatermarks(): SessionWatermark[] {
+    const watermarks: SessionWatermark[] = [];
+    for (const [session, { lastSeq }] of this.#node.state.dedup) watermarks.push({ session, committedThrough: lastSeq });
+    return watermarks;
+  }
+
+  #orderedThrough(session: number): number {
+    return this.#ordered.get(session) ?? this.#node.state.dedup.lastSeq(session);
+  }
+
+  /** What the log holds beyond the commit index is uncommitted here too (C3); nobody may rely on it yet. */
+  #adoptTail(): void {
+    const { log, commitSlot } = this.#node;
+    for (let slot = commitSlot + 1; slot <= log.lastSlot; slot++) {
+      const command = log.at(slot)?.command;
+      if (command === undefined || command.seq <= this.#orderedThrough(command.session)) continue;
+      this.#speculate(command, slot, 0, false);
+    }
+  }
+
+  #order(command: Command, client: number): void {
+    const pending = this.#append(copyCommand(command), client, true);
+    if (!pending.ok) this.#node.counts.conflicts++;
+    if (command.strong && client !== 0) this.#reply(client, this.#speculativeReply(pending));
+  }
+
+  #append(command: Command, client: number, mayBeOk: boolean): Pending {
+    const slot = this.#node.log.append({ epoch: this.#node.epoch, command });
+    return this.#speculate(command, slot, client, mayBeOk);
+  }
+
+  #speculate(command: Command, slot: number, client: number, mayBeOk: boolean): Pending {
+    const { rules, state } = this.#node;
+    const overlay = this.#overlay;
+    const keys = keysOf(command);
+    let ok = mayBeOk;
+    for (const key of keys) {
+      const pendingOnKey = overlay.on(key);
+      if (pendingOnKey !== undefined && rules.conflicts(pendingOnKey, command.session)) ok = false;
+    }
+    const result = decideResult(command, keys, {
+      lookup: (key) => overlay.lookup(key) ?? state.store.get(key),
+      absentSlot: (key) => state.store.absentSlot(key),
+    });
+    const values = keys.map((_, i) => mutationValue(command, i));
+    const pending: Pending = { slot, command, keys, values, ok, result, client };
+    overlay.add(pending);
+    this.#ordered.set(command.session, command.seq);
+    return pending;
+  }
+
+  #speculativeReply({ command, slot, ok, result }: Pending): WriteReply {
+    const { session, seq } = command;
+    const committedThrough = this.#node.state.dedup.lastSeq(session);
+    // A2: a result that rests on another session's uncommitted write is not given away.
+    return { session, seq, slot, ok, committed: false, result: ok ? result : undefined, committedThrough, stale: false };
+  }
+
+  #replyDuplicate(command: Command, client: number): void {
+    const { session, seq, strong } = command;
+    this.#node.counts.duplicates++;
+    const record = this.#node.state.dedup.get(session);
+    if (record === undefined || seq > record.lastSeq) return this.#replyPending(command, client);
+    if (client === 0) return;
+    if (!strong) {
+      const notice = this.#node.commitNotice(session);
+      this.#node.replies.for(client, 24).commitNotices.push(notice);
+      return;
+    }
+    const executed = record.results.get(seq);
+    const committedThrough = record.lastSeq;
+    const { slot, result } = executed ?? { slot: 0, result: undefined };
+    this.#reply(client, { session, seq, slot, ok: false, committed: true, result, committedThrough, stale: !executed });
+  }
+
+  /** F4: a duplicate of an appended write joins it; the answer is the one it had. */
+  #replyPending(command: Command, client: number): void {
+    const { session, seq, strong } = command;
+    const key = keysOf(command)[0] ?? '';
+    const pending = this.#overlay.on(key)?.find(({ command: c }) => c.session === session && c.seq === seq);
+    if (pending === undefined || !samePayload(pending.command, command)) {
+      if (client === 0) return;
+      return this.#node.refuse(client, RefusalCode.idReused, `write ${session}#${seq} was sent with another payload`, {
+        session,
+        seq,
+      });
+    }
+    pending.client = client === 0 ? pending.client : client;
+    if (strong && client !== 0) this.#reply(client, this.#speculativeReply(pending));
+  }
+
+  #reply(client: number, reply: WriteReply): void {
+    this.#node.replies.for(client, 48 + (reply.result?.value.length ?? 0)).writeReplies.push(reply);
+  }
+
+  #park(write: CheckedWrite, client: number): void {
+    const { session } = write.command;
+    this.#node.counts.parked++;
+    const command = copyCommand(write.command);
+    this.#parking.parkWrite({ ...wrapCommand(command, write.committedThrough) }, client);
+    this.#noteHole(session, client);
+  }
+
+  #noteHole(session: number, client: number): void {
+    if (client !== 0) this.#holes.set(session, { fromSeq: this.#orderedThrough(session) + 1, client });
+  }
+
+  #admitParked(session: number): void {
+    for (;;) {
+      const ordered = this.#orderedThrough(session);
+      // A parked twin of what has just been ordered has nothing to wait for.
+      this.#parking.takeWrite(session, ordered);
+      const next = this.#parking.takeWrite(session, ordered + 1);
+      if (next === undefined) break;
+      this.#order(next.write.command, next.client);
+    }
+    for (const { resume } of this.#parking.takeReads(session, this.#orderedThrough(session))) resume();
+  }
+
+  #advanceCommit(): void {
+    const node = this.#node;
+    const reached = this.#followers.majorityMatch();
+    // Entries of older epochs commit only together with one of this epoch (P6b).
+    if (reached <= node.commitSlot || node.log.epochAt(reached) !== node.epoch) return;
+    for (let slot = node.commitSlot + 1; slot <= reached; slot++) this.#commit(slot);
+  }
+
+  #commit(slot: number): void {
+    const node = this.#node;
+    const command = node.log.at(slot)?.command;
+    const pending = this.#overlay.remove(slot);
+    node.commitSlot = slot;
+    const result = node.state.apply(slot, command);
+    if (command === undefined) return;
+    const { session, seq, strong } = command;
+    node.counts.committed++;
+    node.held.release(session, seq);
+    this.#touched.add(session);
+    const client = pending?.client || (node.clientOf.get(session) ?? 0);
+    if (!strong || client === 0 || result === null) return;
+    // A7: the result of the committed execution, whatever was said speculatively.
+    const reply = { session, seq, slot, ok: false, committed: true, result, committedThrough: seq, stale: false };
+    this.#reply(client, reply);
+  }
+
+  #reportHoles(): void {
+    for (const [session, { fromSeq, client }] of this.#holes) {
+      if (this.#orderedThrough(session) >= fromSeq) continue;
+      this.#node.replies.for(client, 16).needWrites.push({ session, fromSeq });
+    }
+    this.#holes.clear();
+  }
+
+  #announceCommits(outputs: ReplicaOutput[]): void {
+    if (this.#touched.size === 0) return;
+    const { acks, clientOf, config, options, epoch, index } = this.#node;
+    const committed: SessionWatermark[] = [];
+    for (const session of this.#touched) {
+      const notice = this.#node.commitNotice(session);
+      committed.push({ session, committedThrough: notice.through });
+      const client = clientOf.get(session);
+      if (client !== undefined) acks.for(client, 24).commitNotices.push(notice);
+    }
+    this.#touched.clear();
+    const to = (config?.witnesses ?? []).map((witness) => witness.index);
+    outputs.push({ kind: 'collect', to, frame: { clusterId: options.clusterId, epoch, leader: index, committed } });
+  }
+
+  #trimLog(): void {
+    const { log, commitSlot, options } = this.#node;
+    log.dropThrough(Math.min(this.#followers.storedEverywhere(), commitSlot));
+    if (log.length <= options.logEntriesLimit && log.bytes <= options.logBytesLimit) return;
+    log.dropThrough(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
+  }
+}
+

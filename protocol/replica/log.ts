@@ -1,0 +1,88 @@
+// The replicated log of one replica: entries by slot, from 1. What every replica has stored is dropped from its head, so
+// the log's length follows the slowest follower, not the age of the cluster. Knows nothing of execution.
+
+import { commandBytes } from '../command.js';
+import type { LogEntry } from '../messages.js';
+
+/** Entries kept behind the point that every replica has stored: a duplicate of an old frame still matches. */
+const KEPT_ENTRIES = 1024;
+
+/** Slots 1 to `lastSlot`; those up to `floor` are gone. */
+export class ReplicaLog {
+  #entries: LogEntry[] = [];
+  #floor = 0;
+  #floorEpoch = 0;
+  #bytes = 0;
+
+  /** Highest slot that was dropped. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  get lastSlot(): number {
+    return this.#floor + this.#entries.length;
+  }
+
+  get lastEpoch(): number {
+    return this.epochAt(this.lastSlot) ?? 0;
+  }
+
+  /** Entries held. */
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  /** Bytes of commands held, to within their envelopes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Epoch of the entry at a slot; 0 at slot 0; undefined where there is no entry (any more). */
+  epochAt(slot: number): number | undefined {
+    if (slot === this.#floor) return this.#floorEpoch;
+    return this.#entries[slot - this.#floor - 1]?.epoch;
+  }
+
+  at(slot: number): LogEntry | undefined {
+    return this.#entries[slot - this.#floor - 1];
+  }
+
+  /** Adds the entry for slot `lastSlot` + 1 and returns that slot. */
+  append(entry: LogEntry): number {
+    this.#entries.push(entry);
+    if (entry.command !== undefined) this.#bytes += commandBytes(entry.command);
+    return this.lastSlot;
+  }
+
+  /** Removes every entry above `slot`. */
+  truncateAfter(slot: number): void {
+    while (this.lastSlot > slot) {
+      const entry = this.#entries.pop();
+      if (entry?.command !== undefined) this.#bytes -= commandBytes(entry.command);
+    }
+  }
+
+  /** Entries from `from`, as many as `limits` allow, at least one. */
+  slice(from: number, limits: { entries: number; bytes: number }): LogEntry[] {
+    const out: LogEntry[] = [];
+    let bytes = 0;
+    for (let slot = from; slot <= this.lastSlot && out.length < limits.entries && bytes < limits.bytes; slot++) {
+      const entry = this.at(slot);
+      if (entry === undefined) break;
+      out.push(entry);
+      if (entry.command !== undefined) bytes += commandBytes(entry.command);
+    }
+    return out;
+  }
+
+  /** Drops entries up to `slot`, less those kept for stragglers. Cheap: acts only when there is much to drop. */
+  dropThrough(slot: number): void {
+    const count = slot - KEPT_ENTRIES - this.#floor;
+    if (count < KEPT_ENTRIES) return;
+    const dropped = this.#entries.slice(0, count);
+    this.#floorEpoch = dropped[count - 1]?.epoch ?? this.#floorEpoch;
+    for (const entry of dropped) if (entry.command !== undefined) this.#bytes -= commandBytes(entry.command);
+    this.#entries = this.#entries.slice(count);
+    this.#floor += count;
+  }
+}

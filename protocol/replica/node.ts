@@ -1,0 +1,134 @@
+// What the parts of one replica share: who it is, its log and state, and the frames being written this turn. The core
+// owns it; leader, follower and reads work on it.
+
+import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
+import type { AckBatch, ClusterConfig, CommitNotice, SessionResponse } from '../messages.js';
+import { HeldWrites } from './held-writes.js';
+import { ReplicaLog } from './log.js';
+import { replicaRules, type ReplicaRules } from './rules.js';
+import { AppliedState } from './state.js';
+
+/** How a replica core is set up. */
+export interface ReplicaOptions {
+  /** Frames of any other cluster are not answered. */
+  clusterId: string;
+  /** Name by which the configuration lists this replica. */
+  id: string;
+  /** Life of this process. */
+  incarnation: number;
+  /** Parts into which the key map is split. */
+  shards: number;
+  /** Appended and uncommitted commands beyond which client streams are not read. */
+  descriptorLimit: number;
+  /** Writes and reads that may wait for a predecessor. Default 4,096. */
+  parkedLimit?: number;
+  /** Weak writes held for relaying. Default 65,536. */
+  heldLimit?: number;
+  /** Weak reads that may wait for the applied state. Default 10,000. */
+  weakReadLimit?: number;
+  /** How long a weak read waits before the client is referred on, microseconds. Default 200,000. */
+  weakWaitUs?: number;
+  /** Age at which a held write is relayed to the leader, microseconds. Default 200,000. */
+  relayAfterUs?: number;
+  /** Committed entries kept for a follower that lags; beyond, it needs a snapshot. Default 262,144. */
+  logEntriesLimit?: number;
+  /** Bytes of the same. Default 256 MiB. */
+  logBytesLimit?: number;
+  rules?: ReplicaRules;
+}
+
+/** Counts of what happened, for diagnostics. */
+export interface ReplicaCounts {
+  proposals: number;
+  duplicates: number;
+  parked: number;
+  conflicts: number;
+  strongReads: number;
+  confirmedReads: number;
+  weakReads: number;
+  weakWaits: number;
+  referred: number;
+  committed: number;
+  relayed: number;
+  rounds: number;
+  refused: number;
+}
+
+/** One replica's shared innards. */
+export class ReplicaNode {
+  readonly options: Required<ReplicaOptions>;
+  readonly log = new ReplicaLog();
+  readonly state: AppliedState;
+  readonly held: HeldWrites;
+  /** Client process that last sent something for a session; where its notices go. */
+  readonly clientOf = new Map<number, number>();
+  readonly replies: FrameSet<SessionResponse>;
+  readonly acks: FrameSet<AckBatch>;
+  readonly counts: ReplicaCounts = {
+    proposals: 0,
+    duplicates: 0,
+    parked: 0,
+    conflicts: 0,
+    strongReads: 0,
+    confirmedReads: 0,
+    weakReads: 0,
+    weakWaits: 0,
+    referred: 0,
+    committed: 0,
+    relayed: 0,
+    rounds: 0,
+    refused: 0,
+  };
+  /** Never decreases. Everything this replica says carries it. */
+  epoch = 0;
+  /** Position in the configuration's list; meaningless before the first configuration. */
+  index = 0;
+  config: ClusterConfig | null = null;
+  /** Slot of the epoch's own entry once the epoch is known to be open, else 0. */
+  openSlot = 0;
+  /** Highest committed slot; equals the applied slot between steps. */
+  commitSlot = 0;
+  nowUs = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.options = {
+      parkedLimit: 4096,
+      heldLimit: 65_536,
+      weakReadLimit: 10_000,
+      weakWaitUs: 200_000,
+      relayAfterUs: 200_000,
+      logEntriesLimit: 262_144,
+      logBytesLimit: 256 << 20,
+      rules: replicaRules,
+      ...options,
+    };
+    this.state = new AppliedState(options.shards, this.options.rules);
+    this.held = new HeldWrites(this.options.heldLimit);
+    this.replies = new FrameSet(() => createSessionResponse(options.clusterId, this.epoch, this.index));
+    this.acks = new FrameSet(() =>
+      createAckBatch(options.clusterId, { epoch: this.epoch, replica: this.index, commitSlot: this.commitSlot }),
+    );
+  }
+
+  get rules(): ReplicaRules {
+    return this.options.rules;
+  }
+
+  /** Whether a configuration names this replica, and the epoch serves. */
+  get isOpen(): boolean {
+    return this.openSlot > 0;
+  }
+
+  /** Where a session's applied writes end, for a notice. */
+  commitNotice(session: number): CommitNotice {
+    const record = this.state.dedup.get(session);
+    return { session, through: record?.lastSeq ?? 0, slot: record?.lastSlot ?? 0 };
+  }
+
+  /** Says no to a frame, or to one operation of it. */
+  refuse(client: number, code: number, detail: string, operation?: { nonce?: number; session?: number; seq?: number }): void {
+    this.counts.refused++;
+    const { nonce = 0, session = 0, seq = 0 } = operation ?? {};
+    this.replies.for(client, 64 + detail.length).refusals.push({ code, detail, nonce, session, seq });
+  }
+}

@@ -1,0 +1,58 @@
+// The decisions of a replica on which safety hangs, as pure functions in one object. The core asks them and nobody
+// else; the simulator's canaries replace one at a time to prove that the checkers would notice.
+
+import type { WeakRead } from '../messages.js';
+import type { Pending } from './overlay.js';
+
+/** How a replica decides. */
+export interface ReplicaRules {
+  /**
+   * A2, A4: whether a new write of `session` conflicts with what is uncommitted on one of its keys. If so it gets no
+   * speculative result: the other write may yet be lost, and with it the result.
+   */
+  conflicts(pendingOnKey: readonly Pending[], session: number): boolean;
+  /** C1: whether a write may take the next slot. Ordering past a hole would let a session's later write survive its earlier one. */
+  mayOrder(seq: number, orderedThrough: number): boolean;
+  /** F2: whether a write was already ordered and must not be appended again. */
+  isDuplicate(seq: number, orderedThrough: number): boolean;
+  /** C1 for reads: whether all writes of the session up to the barrier have their slot. */
+  passesBarrier(barrier: number, orderedThrough: number): boolean;
+  /**
+   * Whether the value of an uncommitted write may be shown to a fast strong read at all. Not if it is a
+   * compare-and-set that met another session's uncommitted write: replayed without that write it may not match, and
+   * the value would never have been (see docs/PROTOCOL.md, A10).
+   */
+  mayShowSpeculation(by: Pending): boolean;
+  /** F6: whether a confirmed read that began when `roundAtStart` was the newest round is covered by round `confirmed`. */
+  isConfirmed(roundAtStart: number, confirmed: number): boolean;
+  /** E4–E6: whether the applied state may answer a weak read. */
+  mayAnswerWeak(read: WeakRead, state: AppliedPosition): boolean;
+}
+
+/** What a weak read is held against. */
+export interface AppliedPosition {
+  epoch: number;
+  /** Slot of the epoch's own entry, 0 if the epoch is not known to be open. */
+  openSlot: number;
+  appliedSlot: number;
+  /** The reading session's highest applied seq. */
+  sessionSeq: number;
+}
+
+/** The rules as they are. */
+export const replicaRules: ReplicaRules = {
+  conflicts(pendingOnKey, session) {
+    for (const { command } of pendingOnKey) if (command.session !== session) return true;
+    return false;
+  },
+  mayOrder: (seq, orderedThrough) => seq === orderedThrough + 1,
+  isDuplicate: (seq, orderedThrough) => seq <= orderedThrough,
+  passesBarrier: (barrier, orderedThrough) => barrier <= orderedThrough,
+  mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
+  isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,
+  mayAnswerWeak(read, { epoch, openSlot, appliedSlot, sessionSeq }) {
+    // A slot of an older epoch means nothing here; everything seen there lies at or below the open slot (P5).
+    const tokenSlot = read.tokenEpoch === epoch ? read.tokenSlot : 0;
+    return openSlot > 0 && appliedSlot >= openSlot && appliedSlot >= tokenSlot && sessionSeq >= read.cleared;
+  },
+};

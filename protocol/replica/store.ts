@@ -1,0 +1,120 @@
+// The applied state: what committed commands made of the keys. Split into shards so that no single map is ever
+// rehashed in one long pause. Knows nothing of epochs or peers; speculative values live in the overlay (C7).
+
+import { shardOf, textToBytes } from '../bytes.js';
+import { KeyIndex } from '../key-index.js';
+import type { ScanEntry } from '../messages.js';
+
+/** What a key holds. */
+export interface Version {
+  /** The value as text, null for a key that was deleted. */
+  value: string | null;
+  /** Slot of the command that wrote it. */
+  slot: number;
+  /** Session of that command. */
+  session: number;
+  /** Its seq. */
+  seq: number;
+}
+
+/** Deleted keys that are remembered per shard before the oldest half is forgotten. */
+const TOMBSTONES_PER_SHARD_LIMIT = 1024;
+
+interface Shard {
+  versions: Map<string, Version>;
+  /** Deleted keys, oldest first. */
+  tombstones: Set<string>;
+  /** Highest slot of a tombstone that was forgotten: the version of every key of the shard that is simply not there. */
+  forgottenSlot: number;
+}
+
+/** Where a paged read stopped. */
+export interface ScanPage {
+  entries: ScanEntry[];
+  /** True if a limit cut the page. */
+  more: boolean;
+}
+
+/** Keys, values and the slots that wrote them. */
+export class Store {
+  readonly #shards: Shard[] = [];
+  readonly #index = new KeyIndex();
+
+  constructor(shards: number) {
+    for (let i = 0; i < shards; i++) {
+      this.#shards.push({ versions: new Map(), tombstones: new Set(), forgottenSlot: 0 });
+    }
+  }
+
+  /** Number of keys that exist. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** The version of a key; undefined if it never existed or its deletion was forgotten. */
+  get(key: string): Version | undefined {
+    return this.#shardOf(key).versions.get(key);
+  }
+
+  /** Version slot of a key that has no entry: no read of the key before that slot can be newer (P4e). */
+  absentSlot(key: string): number {
+    return this.#shardOf(key).forgottenSlot;
+  }
+
+  /** Sets or, with null, deletes a key. */
+  write(key: string, version: Version): void {
+    const shard = this.#shardOf(key);
+    const before = shard.versions.get(key);
+    const existed = before !== undefined && before.value !== null;
+    shard.versions.set(key, version);
+    if (version.value === null) {
+      if (existed) this.#index.delete(key);
+      shard.tombstones.delete(key);
+      shard.tombstones.add(key);
+      if (shard.tombstones.size > TOMBSTONES_PER_SHARD_LIMIT) forgetTombstones(shard);
+    } else if (!existed) {
+      this.#index.add(key);
+      if (before !== undefined) shard.tombstones.delete(key);
+    }
+  }
+
+  /** Entries from `start` (inclusive) to `end` (exclusive, empty for none), at least one if there is any. */
+  scan(range: { start: string; end: string; limit: number; byteLimit: number }): ScanPage {
+    const page: ScanPage = { entries: [], more: false };
+    let bytes = 0;
+    this.#index.forEach(range.start, range.end, (key) => {
+      const value = this.get(key)?.value ?? '';
+      bytes += key.length + value.length;
+      const full = page.entries.length >= range.limit || (bytes > range.byteLimit && page.entries.length > 0);
+      if (full) page.more = true;
+      else page.entries.push({ key: textToBytes(key), value: textToBytes(value) });
+      return !full;
+    });
+    return page;
+  }
+
+  /** Every key that exists, in order. */
+  forEach(visit: (key: string, version: Version) => void): void {
+    this.#index.forEach('', '', (key) => {
+      const version = this.get(key);
+      if (version !== undefined) visit(key, version);
+      return true;
+    });
+  }
+
+  #shardOf(key: string): Shard {
+    const shard = this.#shards[this.#shards.length === 1 ? 0 : shardOf(key, this.#shards.length)];
+    if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
+    return shard;
+  }
+}
+
+function forgetTombstones(shard: Shard): void {
+  let left = TOMBSTONES_PER_SHARD_LIMIT / 2;
+  for (const key of shard.tombstones) {
+    if (left-- === 0) return;
+    shard.forgottenSlot = Math.max(shard.forgottenSlot, shard.versions.get(key)?.slot ?? 0);
+    shard.tombstones.delete(key);
+    shard.versions.delete(key);
+  }
+}

@@ -1,0 +1,314 @@
+// Writes at the client: numbered, sent to whoever must know, counted as witnesses and replicas answer, and kept in the
+// write set until their commit is known. A write is never dropped once it has a number.
+
+import type { Answer } from '../core.js';
+import type { CommitNotice, NeedWrites, RecordReply, WeakAck, Write, WriteReply, WriteResult } from '../messages.js';
+import { RecordStatus } from '../messages.js';
+import type { ClientContext } from './client-core.js';
+import { countBits, createAnswer, createCommand, createWriteOperation, type WriteOperation, writeBytes } from './operations.js';
+import type { ClientSession, QueuedWrite } from './session.js';
+
+/** Writes that may wait for room in a full write set, for each one in it. */
+const QUEUE_FACTOR = 8;
+
+/** All writes of one client process. */
+export class Writes {
+  readonly #context: ClientContext;
+
+  constructor(context: ClientContext) {
+    this.#context = context;
+  }
+
+  /** Writes not known to be committed, or committed and not answered. */
+  get size(): number {
+    let size = 0;
+    for (const { writes, unanswered, queue } of this.#context.sessions.values()) {
+      size += writes.size + unanswered.size + queue.length;
+    }
+    return size;
+  }
+
+  submit(session: ClientSession, queued: QueuedWrite): void {
+    const { writeSetLimit } = this.#context.options;
+    if (session.queue.length === 0 && session.writes.size < writeSetLimit) return this.#number(session, queued);
+    // E12: refused before it has a number, or it waits; never squeezed in.
+    if (session.queue.length >= writeSetLimit * QUEUE_FACTOR) {
+      this.#context.outputs.push({ kind: 'refused', call: queued.call, reason: 'writeSetFull' });
+      return;
+    }
+    session.queue.push(queued);
+  }
+
+  /** The caller stopped waiting. What has no number yet is taken back; the rest goes on (F7). */
+  abandon(call: number): void {
+    for (const session of this.#context.sessions.values()) {
+      const at = session.queue.findIndex((queued) => queued.call === call);
+      if (at >= 0) {
+        session.queue.splice(at, 1);
+        this.#context.outputs.push({ kind: 'refused', call, reason: 'abandoned' });
+        return;
+      }
+      for (const op of session.writes.values()) if (op.call === call) op.call = 0;
+      for (const op of session.unanswered.values()) if (op.call === call) op.call = 0;
+    }
+  }
+
+  /** Sends everything again, in seq order per session: a new epoch has opened. */
+  sendAll(): void {
+    for (const session of this.#context.sessions.values()) {
+      for (const op of session.unanswered.values()) this.#send(op, session);
+      for (const op of session.writes.values()) this.#send(op, session);
+    }
+  }
+
+  onReplicaUp(replica: number): void {
+    const { config, isServing, outbox } = this.#context;
+    if (!isServing) return;
+    for (const session of this.#context.sessions.values()) {
+      const ops = replica === config.leader ? [...session.unanswered.values(), ...session.writes.values()] : session.writes.values();
+      for (const op of ops) {
+        if (replica !== config.leader && op.command.strong) continue;
+        outbox.write(replica, this.#refresh(op, session), writeBytes(op));
+        this.#noteResend(op);
+      }
+    }
+  }
+
+  onWitnessUp(witness: number): void {
+    const { isServing, outbox } = this.#context;
+    if (!isServing) return;
+    for (const session of this.#context.sessions.values()) {
+      for (const op of session.writes.values()) {
+        outbox.record(this.#refresh(op, session), writeBytes(op), witness);
+        this.#noteResend(op);
+      }
+    }
+  }
+
+  /** Another replica acknowledges from now on: what is not acknowledged is told to it. */
+  onBind(): void {
+    const { bound, isServing, outbox } = this.#context;
+    if (!isServing) return;
+    for (const session of this.#context.sessions.values()) {
+      for (const op of session.writes.values()) {
+        if (op.command.strong || op.isAnswered) continue;
+        outbox.write(bound, this.#refresh(op, session), writeBytes(op));
+        this.#noteResend(op);
+      }
+    }
+  }
+
+  /** The leader lacks writes of a session from here on. */
+  onNeedWrites({ session: id, fromSeq }: NeedWrites): void {
+    const session = this.#context.sessions.get(id);
+    if (session === undefined) return;
+    for (const [seq, op] of session.writes) {
+      if (seq < fromSeq) continue;
+      this.#context.outbox.write(this.#context.config.leader, this.#refresh(op, session), writeBytes(op));
+      this.#noteResend(op);
+    }
+  }
+
+  onReply(reply: WriteReply, isCurrent: boolean, epoch: number): void {
+    const session = this.#context.sessions.get(reply.session);
+    if (session === undefined) return;
+    const op = session.writes.get(reply.seq) ?? session.unanswered.get(reply.seq);
+    if (reply.committed) {
+      if (op !== undefined && reply.result !== undefined) this.#finish(op, reply.result, { slot: reply.slot, epoch });
+    } else if (op !== undefined && isCurrent && op.leader === null) {
+      op.leader = { ok: reply.ok, slot: reply.slot, result: reply.result };
+      if (!reply.ok) op.slowReason ??= 'leaderConflict';
+      this.#maybeFast(op, session);
+    }
+    this.#clear(session, reply.committedThrough, { epoch, slot: 0 }, null);
+  }
+
+  onRecordReply({ session: id, seq, status, watermark }: RecordReply, witness: number): void {
+    const session = this.#context.sessions.get(id);
+    if (session === undefined) return;
+    session.noteWatermark(witness, watermark);
+    const op = session.writes.get(seq);
+    if (op === undefined) return;
+    if (status === RecordStatus.accepted && watermark >= seq) {
+      op.accepts |= 1 << witness;
+      if (op.command.strong) this.#maybeFast(op, session);
+      else this.#maybeWitnessed(op);
+    } else if (status === RecordStatus.conflict) op.slowReason ??= 'witnessConflict';
+    else if (status === RecordStatus.gap) op.slowReason ??= 'witnessGap';
+    else if (status === RecordStatus.full) op.slowReason ??= 'witnessFull';
+  }
+
+  onWeakAck({ session: id, seq }: WeakAck, replica: number, byBus: boolean): void {
+    const session = this.#context.sessions.get(id);
+    const op = session?.writes.get(seq);
+    if (session === undefined || op === undefined || op.command.strong) return;
+    op.holders |= 1 << replica;
+    if (!op.isAnswered) this.#answerWeak(op, byBus);
+    this.#maybeWitnessed(op);
+    const { rules } = this.#context;
+    const cleared = rules.clearedByLocalAck(seq, session.committedThrough);
+    this.#clear(session, cleared, { epoch: 0, slot: 0 }, byBus);
+  }
+
+  onCommitNotice({ session: id, through, slot }: CommitNotice, epoch: number, byBus: boolean): void {
+    const session = this.#context.sessions.get(id);
+    if (session !== undefined) this.#clear(session, through, { epoch, slot }, byBus);
+  }
+
+  onTick(): void {
+    const { isServing, nowUs, options } = this.#context;
+    if (!isServing) return;
+    for (const session of this.#context.sessions.values()) {
+      for (const op of session.unanswered.values()) if (nowUs - op.sentUs >= op.waitUs) this.#resend(op, session);
+      for (const op of session.writes.values()) {
+        if (nowUs - op.sentUs >= op.waitUs) this.#resend(op, session);
+        else if (!op.command.strong && !op.isAnswered && nowUs - op.askedUs >= options.ackWaitUs) this.#askForAck(op);
+      }
+    }
+  }
+
+  #number(session: ClientSession, { call, operation, traceContext }: QueuedWrite): void {
+    const { bound, nowUs, options, outputs } = this.#context;
+    const seq = ++session.lastSeq;
+    const command = createCommand(operation, { session: session.id, seq, ackedThrough: session.ackedThrough });
+    // Dependencies are fixed now and never grow: a retry with more of them could close a circle.
+    const dependencies = session.dependencies.length === 0 ? [] : [...session.dependencies];
+    const write = { command, committedThrough: session.committedThrough, bound, dependencies, traceContext };
+    const op = createWriteOperation(call, write, nowUs);
+    op.waitUs = options.retryUs;
+    session.writes.set(seq, op);
+    outputs.push({ kind: 'numbered', call, seq });
+    if (this.#context.isServing) this.#send(op, session);
+  }
+
+  #send(op: WriteOperation, session: ClientSession): void {
+    const { config, nowUs, outbox } = this.#context;
+    const write = this.#refresh(op, session);
+    const bytes = writeBytes(op);
+    op.sentUs = nowUs;
+    op.askedUs = nowUs;
+    if (op.command.strong) outbox.write(config.leader, write, bytes);
+    else for (const { index } of config.replicas) outbox.write(index, write, bytes);
+    if (session.writes.has(op.seq)) outbox.record(write, bytes);
+  }
+
+  #resend(op: WriteOperation, session: ClientSession): void {
+    this.#send(op, session);
+    this.#noteResend(op);
+    op.waitUs = Math.min(op.waitUs * 2, this.#context.options.retryUs * 8);
+  }
+
+  #noteResend(op: WriteOperation): void {
+    op.sentUs = this.#context.nowUs;
+    op.askedUs = this.#context.nowUs;
+    this.#context.counts.resends++;
+  }
+
+  /** The write as it is sent now. A frame already under way may hold the object before, so it is replaced, not changed. */
+  #refresh(op: WriteOperation, session: ClientSession): Write {
+    const { bound } = this.#context;
+    const { committedThrough } = session;
+    if (op.write.bound !== bound || op.write.committedThrough !== committedThrough) {
+      op.write = { ...op.write, bound, committedThrough };
+    }
+    return op.write;
+  }
+
+  #askForAck(op: WriteOperation): void {
+    const { bound, config, counts, nowUs, outbox, quorums, witnessesUp } = this.#context;
+    const query = { session: op.session, seq: op.seq };
+    op.askedUs = nowUs;
+    counts.ackQueries++;
+    // Without a fast quorum of witnesses only a majority of replicas can make a write witnessed, so all are asked.
+    if (countBits(witnessesUp) >= quorums.fast) outbox.ackQuery(bound, query);
+    else for (const { index } of config.replicas) outbox.ackQuery(index, query);
+  }
+
+  #maybeFast(op: WriteOperation, session: ClientSession): void {
+    const { complete, config, quorums, rules } = this.#context;
+    if (op.isAnswered || op.leader === null || op.leader.result === undefined) return;
+    const evidence = {
+      seq: op.seq,
+      leaderOk: op.leader.ok,
+      accepts: countBits(op.accepts),
+      leastWatermark: session.leastWatermark(quorums.witnesses),
+      committedThrough: session.committedThrough,
+    };
+    if (!rules.isFastWrite(evidence, quorums)) return;
+    const answer = createAnswer('fast', config.epoch);
+    this.#fill(answer, op, op.leader.result, op.leader.slot);
+    complete(op.call, answer);
+    op.call = 0;
+  }
+
+  /** The committed execution has spoken (A7). */
+  #finish(op: WriteOperation, result: WriteResult, at: { slot: number; epoch: number }): void {
+    const session = this.#context.sessions.get(op.session);
+    session?.unanswered.delete(op.seq);
+    if (op.isAnswered || !op.command.strong) return;
+    const answer = createAnswer('slow', at.epoch);
+    answer.slowReason = op.slowReason ?? 'overtaken';
+    this.#fill(answer, op, result, at.slot);
+    this.#context.complete(op.call, answer);
+    op.call = 0;
+    if (session?.isClosing) this.#forgetIfDone(session);
+  }
+
+  #fill(answer: Answer, op: WriteOperation, result: WriteResult, slot: number): void {
+    answer.seq = op.seq;
+    answer.slot = slot;
+    answer.applied = result.applied;
+    answer.present = result.present;
+    answer.value = result.value;
+    op.isAnswered = true;
+    if (op.command.condition === undefined) return;
+    op.isEffective = result.applied;
+    // A compare-and-set has read: the session has seen what it found (A10).
+    this.#context.sessions.get(op.session)?.raiseToken(answer.epoch, result.version);
+  }
+
+  #answerWeak(op: WriteOperation, byBus: boolean | null): void {
+    const { complete, config, counts } = this.#context;
+    const answer = createAnswer('weak', config.epoch);
+    answer.seq = op.seq;
+    op.isAnswered = true;
+    if (byBus === true) counts.ackedByBus++;
+    else counts.ackedByStream++;
+    complete(op.call, answer);
+  }
+
+  #maybeWitnessed(op: WriteOperation): void {
+    const { config, quorums, reachLevel } = this.#context;
+    if (op.isWitnessed || !op.isAnswered) return;
+    if (countBits(op.accepts) < quorums.fast && countBits(op.holders) < quorums.majority) return;
+    op.isWitnessed = true;
+    reachLevel(op.call, 'witnessed', { slot: 0, epoch: config.epoch });
+  }
+
+  /** Writes up to `through` are committed; `at` is where the last of them lies, slot 0 if that was not said. */
+  #clear(session: ClientSession, through: number, at: { epoch: number; slot: number }, byBus: boolean | null): void {
+    if (at.slot > 0 && through >= session.committedThrough) session.ownCommit = at;
+    const cleared = session.clearThrough(Math.min(through, session.lastSeq));
+    for (const op of cleared) {
+      if (op.command.strong) continue;
+      if (!op.isAnswered) this.#answerWeak(op, byBus);
+      const slot = op.seq === through ? at.slot : 0;
+      this.#context.reachLevel(op.call, 'committed', { slot, epoch: at.epoch });
+      op.call = 0;
+    }
+    if (cleared.length === 0) return;
+    // What the committed write depended on lay before it in the same log.
+    const settled = cleared.at(-1)?.write.dependencies ?? [];
+    if (settled.length > 0) session.dependencies = session.dependencies.filter((id) => !settled.includes(id));
+    const { writeSetLimit } = this.#context.options;
+    while (session.queue.length > 0 && session.writes.size < writeSetLimit) {
+      const queued = session.queue.shift();
+      if (queued !== undefined) this.#number(session, queued);
+    }
+    if (session.isClosing) this.#forgetIfDone(session);
+  }
+
+  #forgetIfDone(session: ClientSession): void {
+    if (session.isIdle) this.#context.sessions.delete(session.id);
+  }
+}

@@ -1,0 +1,155 @@
+// The witness's memory: writes not known to be committed, by key and by session, in arrival order, and for each session
+// how far it is known. One arrival counter for the whole life, across shards: replay is the order of that counter.
+
+import { shardOf } from '../bytes.js';
+import { commandBytes } from '../command.js';
+import type { CheckedWrite } from '../messages.js';
+
+/** A kept write. */
+export interface PoolEntry {
+  write: CheckedWrite;
+  keys: string[];
+  /** Position among everything this life has kept. */
+  arrival: number;
+  /** When it was kept or last reported as stale. */
+  sinceUs: number;
+}
+
+/** A session as a witness knows it. */
+export interface PoolSession {
+  /** Highest contiguous seq known, pending or committed; ≥ `committedThrough`. */
+  watermark: number;
+  /** Highest seq known to be committed. */
+  committedThrough: number;
+  /** Kept writes, `committedThrough` < seq ≤ `watermark`. */
+  entries: Map<number, PoolEntry>;
+  /** Records that wait for a predecessor, seq > `watermark` + 1. */
+  parked: Map<number, { write: CheckedWrite; client: number }>;
+}
+
+/** All kept writes of one life. */
+export class Pool {
+  readonly #shards: Map<string, PoolEntry[]>[] = [];
+  readonly #sessions = new Map<number, PoolSession>();
+  #arrivals = 0;
+  #size = 0;
+  #bytes = 0;
+  #parked = 0;
+
+  constructor(shards: number) {
+    for (let i = 0; i < shards; i++) this.#shards.push(new Map());
+  }
+
+  /** Kept writes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Records that wait for a predecessor. */
+  get parked(): number {
+    return this.#parked;
+  }
+
+  /** Sessions known. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  session(session: number): PoolSession {
+    let known = this.#sessions.get(session);
+    if (known === undefined) {
+      known = { watermark: 0, committedThrough: 0, entries: new Map(), parked: new Map() };
+      this.#sessions.set(session, known);
+    }
+    return known;
+  }
+
+  /** Highest contiguous seq known of a session, without making room for it. */
+  watermark(session: number): number {
+    return this.#sessions.get(session)?.watermark ?? 0;
+  }
+
+  /** Kept writes on a key, in arrival order; undefined if there are none. */
+  on(key: string): readonly PoolEntry[] | undefined {
+    return this.#shardOf(key).get(key);
+  }
+
+  keep(write: CheckedWrite, keys: string[], nowUs: number): void {
+    const entry: PoolEntry = { write, keys, arrival: ++this.#arrivals, sinceUs: nowUs };
+    this.session(write.command.session).entries.set(write.command.seq, entry);
+    this.#size++;
+    this.#bytes += commandBytes(write.command);
+    for (const key of new Set(keys)) {
+      const shard = this.#shardOf(key);
+      const list = shard.get(key);
+      if (list === undefined) shard.set(key, [entry]);
+      else list.push(entry);
+    }
+  }
+
+  /** A session's writes up to `through` are committed: they leave, and the watermark is at least there. */
+  collect(session: number, through: number): void {
+    const known = this.session(session);
+    if (through <= known.committedThrough) return;
+    known.committedThrough = through;
+    for (const [seq, entry] of known.entries) {
+      if (seq > through) break;
+      known.entries.delete(seq);
+      this.#remove(entry);
+    }
+    for (const seq of known.parked.keys()) if (seq <= through) this.takeParked(session, seq);
+    known.watermark = Math.max(known.watermark, through);
+  }
+
+  park(write: CheckedWrite, client: number): void {
+    const { parked } = this.session(write.command.session);
+    if (!parked.has(write.command.seq)) this.#parked++;
+    parked.set(write.command.seq, { write, client });
+  }
+
+  takeParked(session: number, seq: number): { write: CheckedWrite; client: number } | undefined {
+    const known = this.#sessions.get(session);
+    const found = known?.parked.get(seq);
+    if (known === undefined || found === undefined) return undefined;
+    known.parked.delete(seq);
+    this.#parked--;
+    return found;
+  }
+
+  /** Every kept write, in arrival order. */
+  inArrivalOrder(): PoolEntry[] {
+    const all: PoolEntry[] = [];
+    for (const { entries } of this.#sessions.values()) all.push(...entries.values());
+    return all.sort((a, b) => a.arrival - b.arrival);
+  }
+
+  /** Up to `limit` writes kept since before `untilUs`, in arrival order; their clocks start again. */
+  takeStale(untilUs: number, nowUs: number, limit: number): CheckedWrite[] {
+    if (this.#size === 0) return [];
+    const stale = this.inArrivalOrder().filter(({ sinceUs }) => sinceUs <= untilUs).slice(0, limit);
+    for (const entry of stale) entry.sinceUs = nowUs;
+    return stale.map(({ write }) => write);
+  }
+
+  #remove(entry: PoolEntry): void {
+    this.#size--;
+    this.#bytes -= commandBytes(entry.write.command);
+    for (const key of new Set(entry.keys)) {
+      const shard = this.#shardOf(key);
+      const list = shard.get(key);
+      if (list === undefined) continue;
+      list.splice(list.indexOf(entry), 1);
+      if (list.length === 0) shard.delete(key);
+    }
+  }
+
+  #shardOf(key: string): Map<string, PoolEntry[]> {
+    const shard = this.#shards[this.#shards.length === 1 ? 0 : shardOf(key, this.#shards.length)];
+    if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
+    return shard;
+  }
+}

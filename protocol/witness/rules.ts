@@ -1,0 +1,30 @@
+// The decisions of a witness on which safety hangs, as pure functions in one object; see replica/rules.ts.
+
+import type { Command } from '../messages.js';
+
+/** How a witness decides. */
+export interface WitnessRules {
+  /**
+   * Whether a record may not stand beside what is pending on one of its keys. A strong one not beside another session's
+   * write: replay might swap them. A weak one always may: replay keeps arrival order.
+   */
+  conflicts(command: Command, pendingSessions: Iterable<number>): boolean;
+  /** B9: whether a record follows on what is known of its session, so that its predecessors are here too. */
+  followsOn(seq: number, watermark: number): boolean;
+  /** B8: whether a record is known to be committed; then it is not stored, however late it comes. */
+  isCommitted(seq: number, committedThrough: number): boolean;
+  /** Where the watermark stands after a rejected record: where it stood, since nothing was kept. */
+  watermarkAfterReject(seq: number, watermark: number): number;
+}
+
+/** The rules as they are. */
+export const witnessRules: WitnessRules = {
+  conflicts(command, pendingSessions) {
+    if (!command.strong) return false;
+    for (const session of pendingSessions) if (session !== command.session) return true;
+    return false;
+  },
+  followsOn: (seq, watermark) => seq === watermark + 1,
+  isCommitted: (seq, committedThrough) => seq <= committedThrough,
+  watermarkAfterReject: (_seq, watermark) => watermark,
+};
