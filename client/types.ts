@@ -50,7 +50,7 @@ export interface CompareAndSetOutcome extends WriteOutcome {
 
 /** A weak write under way. Each promise may be awaited or ignored; ignoring one is never an unhandled rejection. */
 export interface WeakWrite {
-  /** Name of the write for life. Known once the write is numbered, at the latest when `local` resolves. */
+  /** Name of the write for life. Its seq is 0 until the write is numbered, at the latest when `local` resolves. */
   readonly id: CommandId;
   /** The bound replica holds it. Only as good as the session's earlier writes. */
   readonly local: Promise<Answered>;

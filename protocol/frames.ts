@@ -88,6 +88,9 @@ export function createRecordResponse(
 }
 
 /** An empty batch of acknowledgements. */
-export function createAckBatch(clusterId: string, from: { epoch: number; replica: number; commitSlot: number }): AckBatch {
+export function createAckBatch(
+  clusterId: string,
+  from: { epoch: number; replica: number; commitSlot: number },
+): AckBatch {
   return { clusterId, ...from, weakAcks: [], commitNotices: [] };
 }

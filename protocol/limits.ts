@@ -9,7 +9,8 @@ export const BATCH_MUTATIONS_LIMIT = 1024;
 /** A frame is closed by the operation that takes it over this size. */
 export const FRAME_BYTES_SOFT_LIMIT = 1 << 20;
 /** Largest frame a receiver takes: the soft limit, one operation of the largest kind, and its envelope. */
-export const FRAME_BYTES_HARD_LIMIT = FRAME_BYTES_SOFT_LIMIT + VALUE_BYTES_LIMIT + KEY_BYTES_LIMIT * BATCH_MUTATIONS_LIMIT + 65536;
+export const FRAME_BYTES_HARD_LIMIT =
+  FRAME_BYTES_SOFT_LIMIT + VALUE_BYTES_LIMIT + KEY_BYTES_LIMIT * BATCH_MUTATIONS_LIMIT + 65536;
 /** Most operations in one frame. */
 export const FRAME_OPERATIONS_LIMIT = 8192;
 /** Most entries of one scan. */

@@ -33,7 +33,9 @@ export function createQuorums(shape: { replicas: number; witnesses: number; fast
     throw new RangeError(`witnesses must be a whole number from 1, not ${witnesses}`);
   }
   if (!Number.isInteger(fastQuorum) || fastQuorum > witnesses || 2 * fastQuorum <= witnesses) {
-    throw new RangeError(`fastQuorum must be more than half of ${witnesses} witnesses and at most all, not ${fastQuorum}`);
+    throw new RangeError(
+      `fastQuorum must be more than half of ${witnesses} witnesses and at most all, not ${fastQuorum}`,
+    );
   }
   const missing = witnesses - fastQuorum;
   const recovery = Math.max(2 * missing + 1, witnesses - fastQuorum + 1);

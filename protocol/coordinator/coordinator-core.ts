@@ -4,9 +4,9 @@
 
 import type { Core } from '../core.js';
 import { unreachable } from '../core.js';
+import { NUMBER_LIMIT } from '../limits.js';
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
-import { NUMBER_LIMIT } from '../limits.js';
 import { createQuorums } from '../quorum.js';
 import { Installation } from './installation.js';
 import { createFirstConfig, createOpenConfig, isNewerConfig, isSameRecord, mergeRecords } from './record.js';
@@ -53,7 +53,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     createQuorums(settings);
     this.#settings = settings;
     this.#registry = new NodeRegistry(settings.livenessUs);
-    this.#installation = new Installation(settings.retryUs);
+    this.#installation = new Installation({ retryUs: settings.retryUs, registry: this.#registry });
   }
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
@@ -179,7 +179,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     const replicas = this.#registry.live(NodeRole.replica, nowUs).slice(0, settings.replicas);
     const witnesses = this.#registry.live(NodeRole.witness, nowUs).slice(0, settings.witnesses);
     // A core that never saw a record proposes the id first; members are written only under an id that is in force.
-    if (this.#known === null || replicas.length < settings.replicas || witnesses.length < settings.witnesses) return undefined;
+    if (this.#known === null || replicas.length < settings.replicas || witnesses.length < settings.witnesses)
+      return undefined;
     return createFirstConfig({ clusterId, replicas, witnesses, settings });
   }
 
@@ -246,7 +247,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   }
 
   #refuseUnservableSessions(outputs: Outputs): void {
-    if (this.#known === null) return;
+    // While a write is under way its range may be ours although the record already says that it is taken.
+    if (this.#known === null || this.#access.kind === 'writing') return;
     const limit = this.#settings.sessionLimit;
     for (const { call, count } of this.#sessions.refuseBeyond(this.#known.sessionFloor, limit)) {
       const detail = `${count} sessions more would pass the session limit of ${limit} for the life of this cluster`;

@@ -2,10 +2,12 @@
 // every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It never
 // decides what the configuration is.
 
+import { unreachable } from '../core.js';
 import type { ClusterConfig, StartRequest } from '../messages.js';
 import { EpochStatus } from '../messages.js';
-import { unreachable } from '../core.js';
+import type { NodeRegistry } from './registry.js';
 import type { CoordinatorOutput, Led } from './types.js';
+import { NodeRole } from './types.js';
 
 /** One call to one node, repeated until it succeeds. */
 type Attempt = { kind: 'due'; atUs: number } | { kind: 'underWay'; attempt: number };
@@ -23,12 +25,14 @@ type State =
 /** Drives one configuration at a time; a later epoch makes it forget the earlier one and ignore its answers. */
 export class Installation {
   readonly #retryUs: number;
+  readonly #registry: NodeRegistry;
   #state: State = { kind: 'idle' };
   #config: ClusterConfig | undefined;
   #lastAttempt = 0;
 
-  constructor(retryUs: number) {
-    this.#retryUs = retryUs;
+  constructor(options: { retryUs: number; registry: NodeRegistry }) {
+    this.#retryUs = options.retryUs;
+    this.#registry = options.registry;
   }
 
   /** What the leader of an epoch that is still to be opened answered, else null. */
@@ -94,11 +98,15 @@ export class Installation {
     if (config === undefined) return;
     switch (state.kind) {
       case 'leading':
-        if (isDue(state.lead, nowUs)) state.lead = this.#lead(config, outputs);
+        if (isDue(state.lead, nowUs) && this.#isSameLife(NodeRole.replica, config.replicas[config.leader])) {
+          state.lead = this.#lead(config, outputs);
+        }
         return;
       case 'starting':
         for (const [index, start] of state.starts) {
-          if (isDue(start, nowUs)) state.starts.set(index, this.#start(config, index, state.led, outputs));
+          if (isDue(start, nowUs) && this.#isSameLife(NodeRole.witness, config.witnesses[index])) {
+            state.starts.set(index, this.#start(config, index, state.led, outputs));
+          }
         }
         return;
       case 'idle':
@@ -108,6 +116,15 @@ export class Installation {
       default:
         unreachable(state);
     }
+  }
+
+  /**
+   * False once another life of the member registered. An epoch is for the lives that its configuration names: a leader
+   * that restarted with an empty log and were asked to lead the same epoch would put its entry at slot 1 of a log that
+   * others hold committed writes in. Only a later epoch may take the new life in.
+   */
+  #isSameLife(role: number, member: { id: string; incarnation: number } | undefined): boolean {
+    return member !== undefined && this.#registry.find(role, member.id)?.incarnation === member.incarnation;
   }
 
   /** The request is always the recovering configuration, so that repeating it after the opening is the same request. */

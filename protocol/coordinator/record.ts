@@ -26,9 +26,7 @@ export function mergeRecords(a: CoordinatorRecord, b: CoordinatorRecord): Coordi
 
 /** True if two records of one cluster say the same; configurations of one epoch and status are equal by compare-and-set. */
 export function isSameRecord(a: CoordinatorRecord, b: CoordinatorRecord): boolean {
-  return (
-    a.sessionFloor === b.sessionFloor && !isNewerConfig(a.config, b.config) && !isNewerConfig(b.config, a.config)
-  );
+  return a.sessionFloor === b.sessionFloor && !isNewerConfig(a.config, b.config) && !isNewerConfig(b.config, a.config);
 }
 
 /** The configuration that installs the first epoch: members in order of their ids, replica 0 to lead. */

@@ -1,7 +1,14 @@
 // What a coordinator core reacts to, what it wants done, and what it keeps durably. Every refusal is a value with a
 // reason; which status a reason becomes on the wire is the service's business.
 
-import type { ClusterConfig, LeadRequest, LeadResponse, SessionWatermark, StartRequest, StartResponse } from '../messages.js';
+import type {
+  ClusterConfig,
+  LeadRequest,
+  LeadResponse,
+  SessionWatermark,
+  StartRequest,
+  StartResponse,
+} from '../messages.js';
 
 /** Numbers as in proto `NodeRole`. */
 export const NodeRole = { replica: 1, witness: 2 } as const;

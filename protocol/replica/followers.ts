@@ -42,7 +42,16 @@ export class Followers {
     for (let index = 0; index < replicas; index++) {
       if (index === node.index) continue;
       const next = node.log.lastSlot + 1;
-      this.#followers.push({ index, next, match: 0, round: 0, progressUs: 0, sentUs: 0, sentCommit: -1, sentRound: -1 });
+      this.#followers.push({
+        index,
+        next,
+        match: 0,
+        round: 0,
+        progressUs: 0,
+        sentUs: 0,
+        sentCommit: -1,
+        sentRound: -1,
+      });
     }
   }
 
@@ -114,7 +123,10 @@ export class Followers {
       if (prevEpoch === undefined) return;
       const frame = this.#createFrame(next - 1, prevEpoch, entries);
       for (const follower of receivers) this.#noteSent(follower, frame);
-      emit(receivers.map(({ index }) => index), frame);
+      emit(
+        receivers.map(({ index }) => index),
+        frame,
+      );
       next += entries.length;
       if (entries.length === 0) return;
     } while (next <= log.lastSlot && next < furthest);

@@ -134,7 +134,8 @@ export class Leader {
   /** Committed watermark of every session, for new witness lives. */
   committedWatermarks(): SessionWatermark[] {
     const watermarks: SessionWatermark[] = [];
-    for (const [session, { lastSeq }] of this.#node.state.dedup) watermarks.push({ session, committedThrough: lastSeq });
+    for (const [session, { lastSeq }] of this.#node.state.dedup)
+      watermarks.push({ session, committedThrough: lastSeq });
     return watermarks;
   }
 
@@ -187,7 +188,16 @@ export class Leader {
     const { session, seq } = command;
     const committedThrough = this.#node.state.dedup.lastSeq(session);
     // A2: a result that rests on another session's uncommitted write is not given away.
-    return { session, seq, slot, ok, committed: false, result: ok ? result : undefined, committedThrough, stale: false };
+    return {
+      session,
+      seq,
+      slot,
+      ok,
+      committed: false,
+      result: ok ? result : undefined,
+      committedThrough,
+      stale: false,
+    };
   }
 
   #replyDuplicate(command: Command, client: number): void {
@@ -202,9 +212,9 @@ export class Leader {
       return;
     }
     const executed = record.results.get(seq);
-    const committedThrough = record.lastSeq;
     const { slot, result } = executed ?? { slot: 0, result: undefined };
-    this.#reply(client, { session, seq, slot, ok: false, committed: true, result, committedThrough, stale: !executed });
+    // No further than `seq`, although more may be committed: the client takes `slot` for where its commits end.
+    this.#reply(client, { session, seq, slot, ok: false, committed: true, result, committedThrough: seq, stale: !executed });
   }
 
   /** F4: a duplicate of an appended write joins it; the answer is the one it had. */
@@ -307,4 +317,3 @@ export class Leader {
     log.dropThrough(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
   }
 }
-

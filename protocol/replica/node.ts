@@ -5,7 +5,7 @@ import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
 import type { AckBatch, ClusterConfig, CommitNotice, SessionResponse } from '../messages.js';
 import { HeldWrites } from './held-writes.js';
 import { ReplicaLog } from './log.js';
-import { replicaRules, type ReplicaRules } from './rules.js';
+import { type ReplicaRules, replicaRules } from './rules.js';
 import { AppliedState } from './state.js';
 
 /** How a replica core is set up. */
@@ -126,7 +126,12 @@ export class ReplicaNode {
   }
 
   /** Says no to a frame, or to one operation of it. */
-  refuse(client: number, code: number, detail: string, operation?: { nonce?: number; session?: number; seq?: number }): void {
+  refuse(
+    client: number,
+    code: number,
+    detail: string,
+    operation?: { nonce?: number; session?: number; seq?: number },
+  ): void {
     this.counts.refused++;
     const { nonce = 0, session = 0, seq = 0 } = operation ?? {};
     this.replies.for(client, 64 + detail.length).refusals.push({ code, detail, nonce, session, seq });

@@ -43,8 +43,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   readonly #node: ReplicaNode;
   readonly #weakReads: WeakReads;
   #leader: Leader | null = null;
-  /** The `Lead` call that waits for the epoch's own entry to commit. */
-  #leadCall: number | null = null;
+  /** `Lead` calls that wait for the epoch's own entry to commit. */
+  #leadCalls: number[] = [];
   /** Slot up to which this log equals that of the epoch's leader. */
   #verifiedSlot = 0;
   /** Answer owed to the leader at the end of the turn. */
@@ -197,6 +197,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   #onReplicate(frame: ReplicateRequest): void {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch < node.epoch) return;
+    // Only the life that the configuration names has a place in the list: any other, and one that knows no configuration
+    // yet, would be counted as a replica that it is not (P7).
+    if (node.config?.replicas[node.index]?.incarnation !== node.options.incarnation) return;
     if (frame.epoch > node.epoch) this.#becomeFollower(frame.epoch);
     if (this.#leader !== null) throw new Error(`two leaders in epoch ${node.epoch}: ${node.index} and ${frame.leader}`);
     this.#round = Math.max(this.#round, frame.round);
@@ -274,7 +277,13 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #onFence(call: number, request: FenceRequest, outputs: ReplicaOutput[]): void {
     const node = this.#node;
-    if (request.clusterId === node.options.clusterId && request.epoch > node.epoch) this.#becomeFollower(request.epoch);
+    const { clusterId, incarnation } = node.options;
+    if (request.clusterId !== clusterId || request.incarnation !== incarnation) {
+      // The promise was asked of another life, whose log this one does not have: epoch 0 counts in no majority.
+      outputs.push({ kind: 'fenced', call, response: { epoch: 0, lastEpoch: 0, lastSlot: 0 } });
+      return;
+    }
+    if (request.epoch > node.epoch) this.#becomeFollower(request.epoch);
     const { epoch, log } = node;
     outputs.push({ kind: 'fenced', call, response: { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot } });
   }
@@ -283,7 +292,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     const { config } = request;
     const member = config?.replicas.find(({ id }) => id === node.options.id);
-    const named = config !== undefined && member !== undefined && config.leader === member.index;
+    // Another life of this name has another log; leading with this one would lose what that one held.
+    const isMe = member?.incarnation === node.options.incarnation;
+    const named = config !== undefined && member !== undefined && isMe && config.leader === member.index;
     if (!named || config.clusterId !== node.options.clusterId || config.epoch < node.epoch) {
       // Superseded, or meant for somebody else: an open slot of 0 says so.
       outputs.push({ kind: 'led', call, response: { openSlot: 0, committed: [] } });
@@ -298,15 +309,16 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       const quorums = createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });
       this.#leader = new Leader(node, quorums, request.replay);
     }
-    this.#leadCall = call;
+    this.#leadCalls.push(call);
     this.#maybeReportLed(outputs);
   }
 
   #maybeReportLed(outputs: ReplicaOutput[]): void {
-    if (this.#leadCall === null || this.#leader === null || this.#node.commitSlot < this.#leader.ownSlot) return;
-    const response = { openSlot: this.#leader.ownSlot, committed: this.#leader.committedWatermarks() };
-    outputs.push({ kind: 'led', call: this.#leadCall, response });
-    this.#leadCall = null;
+    const leader = this.#leader;
+    if (this.#leadCalls.length === 0 || leader === null || this.#node.commitSlot < leader.ownSlot) return;
+    const response = { openSlot: leader.ownSlot, committed: leader.committedWatermarks() };
+    for (const call of this.#leadCalls) outputs.push({ kind: 'led', call, response });
+    this.#leadCalls = [];
   }
 
   /** Joins an epoch; whatever leadership, promise or answer belonged to an older one ends here. */
@@ -315,7 +327,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     node.epoch = epoch;
     node.openSlot = 0;
     this.#leader = null;
-    this.#leadCall = null;
+    this.#leadCalls = [];
     this.#answer = null;
     this.#round = 0;
     this.#verifiedSlot = node.commitSlot;

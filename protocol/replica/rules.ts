@@ -51,6 +51,8 @@ export const replicaRules: ReplicaRules = {
   mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
   isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,
   mayAnswerWeak(read, { epoch, openSlot, appliedSlot, sessionSeq }) {
+    // A token of a later epoch, brought from another session, has seen what this replica cannot know of yet.
+    if (read.tokenEpoch > epoch) return false;
     // A slot of an older epoch means nothing here; everything seen there lies at or below the open slot (P5).
     const tokenSlot = read.tokenEpoch === epoch ? read.tokenSlot : 0;
     return openSlot > 0 && appliedSlot >= openSlot && appliedSlot >= tokenSlot && sessionSeq >= read.cleared;

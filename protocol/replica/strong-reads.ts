@@ -83,7 +83,9 @@ export class StrongReads {
     if (this.#node.rules.passesBarrier(barrier, orderedThrough(session))) return false;
     this.#node.counts.parked++;
     if (!parking.parkRead(session, { barrier, client, resume })) {
-      this.#node.refuse(client, RefusalCode.full, 'too many reads wait for earlier writes of their sessions', { nonce });
+      this.#node.refuse(client, RefusalCode.full, 'too many reads wait for earlier writes of their sessions', {
+        nonce,
+      });
     }
     noteHole(session, client);
     return true;

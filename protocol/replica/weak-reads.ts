@@ -2,7 +2,7 @@
 // bounded wait if need be. Uncommitted writes are never shown here, not even to their owner (E4).
 
 import { bytesToText, NO_BYTES, textToBytes } from '../bytes.js';
-import { RefusalCode, type ReadReply, type ScanRange, type WeakRead } from '../messages.js';
+import { type ReadReply, RefusalCode, type ScanRange, type WeakRead } from '../messages.js';
 import type { ReplicaNode } from './node.js';
 
 interface Waiting {

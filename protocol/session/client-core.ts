@@ -2,67 +2,17 @@
 // asks again for what was lost, and answers the callers. Knows nothing of sockets or clocks; the SDK and the simulator
 // drive it through the contract of core.ts.
 
-import type { AckLevel, Answer, ClientInput, ClientOutput, Core } from '../core.js';
+import type { Answer, ClientInput, ClientOutput, Core } from '../core.js';
 import { unreachable } from '../core.js';
 import type { AckBatch, ClusterConfig, RecordResponse, SessionResponse } from '../messages.js';
 import { EpochStatus, RefusalCode } from '../messages.js';
 import { createQuorums, type Quorums } from '../quorum.js';
+import type { ClientContext, ClientCoreOptions, ClientCounts } from './context.js';
 import { Outbox } from './outbox.js';
 import { Reads } from './reads.js';
-import { type SessionRules, sessionRules } from './rules.js';
+import { sessionRules } from './rules.js';
 import { ClientSession } from './session.js';
 import { Writes } from './writes.js';
-
-/** How a client core is set up. */
-export interface ClientCoreOptions {
-  clusterId: string;
-  /** Issued by the coordinator; names the process on streams and in NATS subjects. */
-  clientId: number;
-  /** The configuration in force; its epoch need not be open yet. */
-  config: ClusterConfig;
-  /** An acknowledgement not seen for this long is asked for, microseconds. */
-  ackWaitUs: number;
-  /** First wait before an unanswered operation is sent again; doubles up to eight times that, microseconds. */
-  retryUs: number;
-  /** Most writes of one session not known to be committed; further ones wait. */
-  writeSetLimit: number;
-  rules?: SessionRules;
-}
-
-/** Counts since the start. */
-export interface ClientCounts {
-  fast: number;
-  slow: Record<string, number>;
-  ackedByBus: number;
-  ackedByStream: number;
-  resends: number;
-  ackQueries: number;
-  confirmedReads: number;
-  weakRetries: number;
-  refusals: number;
-  epochChanges: number;
-}
-
-/** What reads and writes share. Frames are drawn up in `outbox`; answers go to `outputs` at once. */
-export interface ClientContext {
-  readonly options: Required<ClientCoreOptions>;
-  readonly rules: SessionRules;
-  readonly counts: ClientCounts;
-  readonly sessions: Map<number, ClientSession>;
-  readonly outbox: Outbox;
-  quorums: Quorums;
-  config: ClusterConfig;
-  /** False while the epoch is not open: operations gather and are sent when it is. */
-  isServing: boolean;
-  bound: number;
-  /** Nodes whose streams are up, a bit for each. */
-  replicasUp: number;
-  witnessesUp: number;
-  nowUs: number;
-  outputs: ClientOutput[];
-  complete(call: number, answer: Answer): void;
-  reachLevel(call: number, level: AckLevel, at: { slot: number; epoch: number }): void;
-}
 
 /** The client core of one process. */
 export class ClientCore implements Core<ClientInput, ClientOutput> {
@@ -128,7 +78,9 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
   }
 
   /** Where a session stands; undefined if it is unknown. `isSettled`: all its writes are committed and answered. */
-  inspectSession(session: number): { isSettled: boolean; writeSet: number; token: ReturnType<ClientSession['exportToken']> } | undefined {
+  inspectSession(
+    session: number,
+  ): { isSettled: boolean; writeSet: number; token: ReturnType<ClientSession['exportToken']> } | undefined {
     const found = this.#context.sessions.get(session);
     if (found === undefined) return undefined;
     const token = found.exportToken(this.#context.options.clusterId);
@@ -144,7 +96,8 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
         return this.#onConfig(input.config);
       case 'openSession':
         context.sessions.set(input.session, new ClientSession(input.session, input.token, context.rules));
-        return;
+        // Whoever handed the token on was ahead of this client.
+        return this.#noteForeignEpoch(input.token?.epoch ?? 0);
       case 'closeSession':
         return this.#onCloseSession(input.session);
       case 'submit':
@@ -215,7 +168,8 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
       this.#context.outputs.push({ kind: 'refused', call, reason: 'sessionUnknown' });
       return;
     }
-    if (operation.kind === 'get' || operation.kind === 'scan') this.#reads.submit(session, call, operation, traceContext);
+    if (operation.kind === 'get' || operation.kind === 'scan')
+      this.#reads.submit(session, call, operation, traceContext);
     else this.#writes.submit(session, { call, operation, traceContext });
   }
 
@@ -283,6 +237,8 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     if (call !== 0) outputs.push({ kind: 'completed', call, answer });
   }
 }
+
+export type { ClientCoreOptions, ClientCounts };
 
 function quorumsOf({ replicas, witnesses, fastQuorum }: ClusterConfig): Quorums {
   return createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });

@@ -76,7 +76,11 @@ export function createCommand(
     case 'delete':
       return { ...common, mutations: [setTo(operation.key, null)], condition: undefined };
     case 'batch':
-      return { ...common, mutations: operation.writes.map(({ key, value }) => setTo(key, value)), condition: undefined };
+      return {
+        ...common,
+        mutations: operation.writes.map(({ key, value }) => setTo(key, value)),
+        condition: undefined,
+      };
     case 'compareAndSet': {
       const { key, value, expected } = operation;
       const condition = { present: expected !== null, value: expected ?? NO_BYTES };

@@ -3,7 +3,7 @@
 
 import type { Operation, SlowReason } from '../core.js';
 import type { CheckReply, ReadReply, StrongReadReply } from '../messages.js';
-import type { ClientContext } from './client-core.js';
+import type { ClientContext } from './context.js';
 import { createAnswer, type ReadOperation } from './operations.js';
 import type { ReadEvidence } from './rules.js';
 import type { ClientSession } from './session.js';
@@ -295,9 +295,10 @@ export class Reads {
   }
 }
 
-function rangeOf(operation: ReadOperation['operation']): { start: Uint8Array; end: Uint8Array; limit: number; byteLimit: number } | undefined {
+function rangeOf(
+  operation: ReadOperation['operation'],
+): { start: Uint8Array; end: Uint8Array; limit: number; byteLimit: number } | undefined {
   if (operation.kind === 'get') return undefined;
   const { start, end, limit, byteLimit } = operation;
   return { start, end, limit, byteLimit };
 }
-

@@ -4,8 +4,15 @@
 import type { Answer } from '../core.js';
 import type { CommitNotice, NeedWrites, RecordReply, WeakAck, Write, WriteReply, WriteResult } from '../messages.js';
 import { RecordStatus } from '../messages.js';
-import type { ClientContext } from './client-core.js';
-import { countBits, createAnswer, createCommand, createWriteOperation, type WriteOperation, writeBytes } from './operations.js';
+import type { ClientContext } from './context.js';
+import {
+  countBits,
+  createAnswer,
+  createCommand,
+  createWriteOperation,
+  type WriteOperation,
+  writeBytes,
+} from './operations.js';
 import type { ClientSession, QueuedWrite } from './session.js';
 
 /** Writes that may wait for room in a full write set, for each one in it. */
@@ -65,7 +72,10 @@ export class Writes {
     const { config, isServing, outbox } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      const ops = replica === config.leader ? [...session.unanswered.values(), ...session.writes.values()] : session.writes.values();
+      const ops =
+        replica === config.leader
+          ? [...session.unanswered.values(), ...session.writes.values()]
+          : session.writes.values();
       for (const op of ops) {
         if (replica !== config.leader && op.command.strong) continue;
         outbox.write(replica, this.#refresh(op, session), writeBytes(op));
@@ -120,6 +130,9 @@ export class Writes {
       if (!reply.ok) op.slowReason ??= 'leaderConflict';
       this.#maybeFast(op, session);
     }
+    // The newest commit lies at or below the slot of this write, so a token that is handed on covers it (P5).
+    const isNews = reply.slot > 0 && reply.committedThrough > session.committedThrough;
+    if (isNews) session.ownCommit = { epoch, slot: reply.slot };
     this.#clear(session, reply.committedThrough, { epoch, slot: 0 }, null);
   }
 

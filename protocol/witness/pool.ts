@@ -130,7 +130,9 @@ export class Pool {
   /** Up to `limit` writes kept since before `untilUs`, in arrival order; their clocks start again. */
   takeStale(untilUs: number, nowUs: number, limit: number): CheckedWrite[] {
     if (this.#size === 0) return [];
-    const stale = this.inArrivalOrder().filter(({ sinceUs }) => sinceUs <= untilUs).slice(0, limit);
+    const stale = this.inArrivalOrder()
+      .filter(({ sinceUs }) => sinceUs <= untilUs)
+      .slice(0, limit);
     for (const entry of stale) entry.sinceUs = nowUs;
     return stale.map(({ write }) => write);
   }

@@ -52,7 +52,17 @@ const STALE_BATCH = 256;
 export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   readonly #options: Required<WitnessOptions>;
   readonly #replies: FrameSet<RecordResponse>;
-  readonly counts = { records: 0, accepted: 0, conflicts: 0, parked: 0, gaps: 0, checks: 0, collected: 0, stale: 0, refused: 0 };
+  readonly counts = {
+    records: 0,
+    accepted: 0,
+    conflicts: 0,
+    parked: 0,
+    gaps: 0,
+    checks: 0,
+    collected: 0,
+    stale: 0,
+    refused: 0,
+  };
   #pool: Pool;
   /** Never decreases. */
   #epoch = 0;
@@ -182,7 +192,10 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #conflictsOn(key: string, { command }: CheckedWrite): boolean {
     const pending = this.#pool.on(key);
     if (pending === undefined) return false;
-    return this.#options.rules.conflicts(command, pending.map((entry) => entry.write.command.session));
+    return this.#options.rules.conflicts(
+      command,
+      pending.map((entry) => entry.write.command.session),
+    );
   }
 
   /** Judges parked records whose predecessor has arrived. A rejected one stops the row: its successors have a hole. */

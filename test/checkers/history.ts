@@ -29,7 +29,11 @@ export interface HistoryEvent {
    * applied). scan: the entries in key order and whether a limit cut it. Absent for puts, deletes and batches, and
    * whenever `outcome` is not `ok`.
    */
-  result?: string | null | { applied: boolean; found?: string | null } | { entries: { key: string; value: string }[]; more: boolean };
+  result?:
+    | string
+    | null
+    | { applied: boolean; found?: string | null }
+    | { entries: { key: string; value: string }[]; more: boolean };
   invokeUs: number;
   /** Absent if it never returned. A weak write returns with its local acknowledgement. */
   returnUs?: number;

@@ -344,7 +344,7 @@ export interface FenceRequest {
 
 /** How far a fenced replica's log reaches. */
 export interface FenceResponse {
-  /** The replica's epoch now; higher than asked for if a later coordinator was here. */
+  /** The replica's epoch now; higher than asked for if a later coordinator was here, 0 if another life was meant. */
   epoch: number;
   /** Epoch of its last entry. */
   lastEpoch: number;

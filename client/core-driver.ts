@@ -1,0 +1,379 @@
+// Drives the session core: operations and frames go in, frames and answers come out, and everything that happened in
+// one turn of the event loop leaves together at its end. Holds operations back while the core or a stream pushes back.
+// Knows nothing of gRPC, NATS or of how operations are stated.
+
+import { type Answer, type ClientInput, type ClientOutput, type SessionToken, unreachable } from '../protocol/core.js';
+import { EpochStatus } from '../protocol/messages.js';
+import { ClientError, type ClientErrorCode } from './client-error.js';
+import { ConditionWaits } from './condition-waits.js';
+import { DeadlineWheel } from './deadline-wheel.js';
+import type { FrameSender, SessionCore } from './driver-ports.js';
+import type { CallOwner, PendingCall, SessionState } from './pending-call.js';
+
+/** Most operations of one client process that are not done, whether taken by the core or waiting. */
+export const OPERATIONS_LIMIT = 65_536;
+/** Most bytes of keys and values that those operations may hold. */
+export const OPERATION_BYTES_LIMIT = 256 << 20;
+const TICK_MS = 5;
+
+/** How a driver is made. */
+export interface DriverOptions {
+  core: SessionCore;
+  sender: FrameSender;
+  /** Monotonic, milliseconds with a fraction. */
+  clock: () => number;
+  batchDelayUs: number;
+  /** A node answered from another epoch, or refused. */
+  onConfigWanted: (epoch: number) => void;
+}
+
+/** One per client process. */
+export class CoreDriver implements CallOwner {
+  /** Epochs after the first that were seen open. */
+  epochChanges = 0;
+  private readonly core: SessionCore;
+  private readonly sender: FrameSender;
+  private readonly clock: () => number;
+  private readonly batchDelayMs: number;
+  private readonly onConfigWanted: (epoch: number) => void;
+  private readonly outputs: ClientOutput[] = [];
+  private readonly calls = new Map<number, PendingCall>();
+  /** Sessions whose calls wait. */
+  private readonly blocked = new Set<SessionState>();
+  private readonly wheel: DeadlineWheel;
+  /** Inputs that arose while the core's outputs were carried out. */
+  private readonly inbox: ClientInput[] = [];
+  private readonly waits = new ConditionWaits();
+  private lastCall = 0;
+  private bytes = 0;
+  private stepping = false;
+  private refusedCall = 0;
+  private turnArmedMs = -1;
+  private ticker: NodeJS.Timeout | null = null;
+  private openEpoch = 0;
+  private stopped = false;
+  private closed = false;
+
+  constructor(options: DriverOptions) {
+    this.core = options.core;
+    this.sender = options.sender;
+    this.clock = options.clock;
+    this.batchDelayMs = options.batchDelayUs / 1000;
+    this.onConfigWanted = options.onConfigWanted;
+    this.wheel = new DeadlineWheel(options.clock());
+  }
+
+  /** Milliseconds of the clock by which deadlines are meant. */
+  nowMs(): number {
+    return this.clock();
+  }
+
+  /** Operations that are not done. */
+  get pending(): number {
+    return this.calls.size;
+  }
+
+  /** Something happened elsewhere: a frame, a stream, a configuration. */
+  feed(input: ClientInput): void {
+    if (this.closed) return;
+    if (input.kind === 'config') this.noteEpoch(input.config.epoch, input.config.status);
+    if (this.stepping) {
+      this.inbox.push(input);
+      return;
+    }
+    this.step(input);
+    this.armTurn();
+  }
+
+  /** Begins an operation. Its outcome, also a refusal, comes through the call. */
+  begin(call: PendingCall): void {
+    const error = this.ignoreCall(call);
+    if (error !== null) {
+      call.settled = true;
+      call.onFailed(error);
+      return;
+    }
+    call.number = ++this.lastCall;
+    this.calls.set(call.number, call);
+    this.bytes += call.bytes;
+    this.wheel.add(call);
+    call.signal?.addEventListener('abort', call);
+    const session = call.session;
+    if (session.waiting.length > 0 || !this.submit(call)) {
+      session.waiting.push(call);
+      this.blocked.add(session);
+    }
+    this.armTurn();
+    this.armTicker();
+  }
+
+  /** A stream that pushed back takes frames again. */
+  resume(): void {
+    if (this.blocked.size > 0) this.armTurn();
+  }
+
+  /** Takes no more operations; those under way go on. */
+  stopTaking(): void {
+    this.stopped = true;
+  }
+
+  /** Resolves once no operation is under way and no write waits to be committed, or `limitMs` later. */
+  async drained(limitMs: number): Promise<void> {
+    this.armTicker();
+    const isDone = (): boolean => this.closed || (this.calls.size === 0 && this.core.underWay === 0);
+    await this.waits.until(isDone, limitMs, undefined);
+  }
+
+  /**
+   * Resolves once the writes that the session has begun so far are committed.
+   * @throws ClientError `DEADLINE_EXCEEDED` after `limitMs`, `ABORTED`, `CLOSED`.
+   */
+  async committed(session: SessionState, limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const last = session.waiting.findLast((call) => call.isWrite && !call.settled) ?? session.unnumbered;
+    const begun = session.seq;
+    const through = (): number => (last === null ? begun : last.seq || session.seq);
+    const isDone = (): boolean => {
+      if (session.closed || this.closed) return true;
+      if (last !== null && last.seq === 0 && !last.settled) return false;
+      // The write set is what was numbered last, without a hole.
+      return session.seq - (this.core.inspectSession(session.id)?.writeSet ?? 0) >= through();
+    };
+    this.armTicker();
+    const end = await this.waits.until(isDone, limitMs, signal);
+    if (session.closed || this.closed) throw new ClientError('CLOSED', `session ${session.id} was closed`);
+    if (end === 'done') return;
+    const problem = `writes of session ${session.id} up to ${through()} are not known to be committed`;
+    if (end === 'aborted')
+      throw new ClientError('ABORTED', `${problem}: the signal was aborted`, { cause: signal?.reason });
+    throw new ClientError('DEADLINE_EXCEEDED', `${problem}: deadlineMs passed`);
+  }
+
+  /** Where a session stands in the causal order; null if it is closed. */
+  sessionToken(session: SessionState): SessionToken | null {
+    return session.closed ? null : (this.core.inspectSession(session.id)?.token ?? null);
+  }
+
+  /** Ends every operation and takes no more. */
+  close(): void {
+    if (this.closed) return;
+    this.stopped = true;
+    this.closed = true;
+    if (this.ticker !== null) clearInterval(this.ticker);
+    this.ticker = null;
+    for (const call of [...this.calls.values()]) this.giveUp(call, 'CLOSED', 'the client was closed');
+    this.waits.wake();
+  }
+
+  onCallDeadline(call: PendingCall): void {
+    this.giveUp(call, 'DEADLINE_EXCEEDED', 'deadlineMs passed');
+  }
+
+  onCallAborted(call: PendingCall): void {
+    this.giveUp(call, 'ABORTED', 'the signal was aborted', call.signal?.reason);
+  }
+
+  /** Ends what a session still waits for and forgets the session. */
+  closeSession(session: SessionState): void {
+    if (session.closed) return;
+    session.closed = true;
+    for (const call of [...this.calls.values()]) {
+      if (call.session === session) this.giveUp(call, 'CLOSED', `session ${session.id} was closed`);
+    }
+    this.feed({ kind: 'closeSession', session: session.id });
+  }
+
+  private ignoreCall(call: PendingCall): ClientError | null {
+    if (this.stopped) return new ClientError('CLOSED', 'the client was closed');
+    if (call.session.closed) return new ClientError('CLOSED', `session ${call.session.id} was closed`);
+    if (call.signal?.aborted) {
+      return new ClientError('ABORTED', 'the signal was aborted', { cause: call.signal.reason });
+    }
+    if (this.calls.size >= OPERATIONS_LIMIT) {
+      return new ClientError('RESOURCE_EXHAUSTED', `operations: ${OPERATIONS_LIMIT} are under way, which is the limit`);
+    }
+    if (this.bytes + call.bytes > OPERATION_BYTES_LIMIT) {
+      const problem = `operations under way would hold more than ${OPERATION_BYTES_LIMIT} bytes, which is the limit`;
+      return new ClientError('RESOURCE_EXHAUSTED', problem);
+    }
+    return null;
+  }
+
+  /**
+   * Gives a call to the core. False if it has to wait; then nothing has happened. A write that the core keeps for later
+   * holds back what its session asks next: a read that overtook it would not see it.
+   */
+  private submit(call: PendingCall): boolean {
+    const session = call.session;
+    if (session.unnumbered !== null || this.sender.isCongested()) return false;
+    call.taken = true;
+    this.refusedCall = 0;
+    this.step({
+      kind: 'submit',
+      session: session.id,
+      call: call.number,
+      operation: call.operation,
+      traceContext: call.traceContext,
+    });
+    if (this.refusedCall === call.number) {
+      call.taken = false;
+      return false;
+    }
+    if (call.isWrite && call.seq === 0 && !call.settled) session.unnumbered = call;
+    return true;
+  }
+
+  private step(input: ClientInput): void {
+    this.stepping = true;
+    this.core.step(input, Math.floor(this.clock() * 1000), this.outputs);
+    for (let index = 0; index < this.outputs.length; index++) {
+      const output = this.outputs[index];
+      if (output !== undefined) this.carryOut(output);
+    }
+    this.outputs.length = 0;
+    this.stepping = false;
+    if (this.inbox.length > 0) this.armTurn();
+  }
+
+  private carryOut(output: ClientOutput): void {
+    switch (output.kind) {
+      case 'session':
+        this.sender.sendSession(output.to, output.frame);
+        break;
+      case 'record':
+        this.sender.sendRecord(output.to, output.frame);
+        break;
+      case 'numbered':
+        this.onNumbered(output.call, output.seq);
+        break;
+      case 'completed':
+        this.onCompleted(output.call, output.answer);
+        break;
+      case 'level':
+        this.onLevel(output);
+        break;
+      case 'refused':
+        this.onRefused(output.call, output.reason);
+        break;
+      case 'configWanted':
+        this.onConfigWanted(output.epoch);
+        break;
+      default:
+        unreachable(output);
+    }
+  }
+
+  private onNumbered(number: number, seq: number): void {
+    const call = this.calls.get(number);
+    if (call === undefined) return;
+    call.session.seq = seq;
+    if (call.session.unnumbered === call) call.session.unnumbered = null;
+    call.onNumbered(seq);
+  }
+
+  private onCompleted(number: number, answer: Answer): void {
+    const call = this.calls.get(number);
+    if (call === undefined) return;
+    if (call.onCompleted(answer)) this.settle(call);
+  }
+
+  private onLevel(output: Extract<ClientOutput, { kind: 'level' }>): void {
+    const call = this.calls.get(output.call);
+    if (call === undefined) return;
+    if (call.onLevel(output.level, output.slot, output.epoch)) this.settle(call);
+  }
+
+  private onRefused(number: number, reason: Extract<ClientOutput, { kind: 'refused' }>['reason']): void {
+    const call = this.calls.get(number);
+    if (call === undefined) return;
+    switch (reason) {
+      case 'writeSetFull':
+        this.refusedCall = number;
+        break;
+      case 'sessionUnknown':
+        this.settle(call);
+        call.onFailed(new ClientError('CLOSED', `session ${call.session.id} is not known`));
+        break;
+      case 'abandoned':
+        // Only calls that have ended are abandoned, and those are not found above.
+        break;
+      default:
+        unreachable(reason);
+    }
+  }
+
+  /** Stops waiting for a call. A numbered write goes on (F7), so its outcome is unknown; anything else never was. */
+  private giveUp(call: PendingCall, code: ClientErrorCode, why: string, cause?: unknown): void {
+    if (call.settled) return;
+    this.settle(call);
+    if (call.taken && !this.closed) this.feed({ kind: 'abandon', call: call.number });
+    if (call.seq > 0) {
+      const id = { session: call.session.id, seq: call.seq };
+      const problem = `write ${id.session}/${id.seq} may take effect now or later: ${why}`;
+      call.onFailed(new ClientError('UNKNOWN_OUTCOME', problem, { id, cause }));
+    } else {
+      call.onFailed(new ClientError(code, `${call.operation.kind}: ${why}`, { cause }));
+    }
+  }
+
+  private settle(call: PendingCall): void {
+    call.settled = true;
+    if (call.session.unnumbered === call) call.session.unnumbered = null;
+    this.calls.delete(call.number);
+    this.bytes -= call.bytes;
+    this.wheel.remove(call);
+    call.signal?.removeEventListener('abort', call);
+  }
+
+  /** Gives waiting calls to the core, each session's in order, until something pushes back. */
+  private admitWaiting(): void {
+    for (const session of this.blocked) {
+      let admitted = 0;
+      for (const call of session.waiting) {
+        if (!call.settled && !this.submit(call)) break;
+        admitted++;
+      }
+      session.waiting.splice(0, admitted);
+      if (session.waiting.length === 0) this.blocked.delete(session);
+    }
+  }
+
+  private armTurn(): void {
+    if (this.turnArmedMs >= 0) return;
+    this.turnArmedMs = this.clock();
+    setImmediate(this.endTurn);
+  }
+
+  /** The turn is over. A gathering time is spent by looking again in later turns: timers are too coarse for it. */
+  private readonly endTurn = (): void => {
+    if (this.closed) return;
+    if (this.batchDelayMs > 0 && this.clock() - this.turnArmedMs < this.batchDelayMs) {
+      setImmediate(this.endTurn);
+      return;
+    }
+    this.turnArmedMs = -1;
+    for (const input of this.inbox.splice(0)) this.step(input);
+    if (this.blocked.size > 0) this.admitWaiting();
+    this.step({ kind: 'turnEnd' });
+    if (this.waits.size > 0) this.waits.wake();
+  };
+
+  private armTicker(): void {
+    if (this.ticker !== null || this.closed) return;
+    this.ticker = setInterval(this.tick, TICK_MS);
+    this.ticker.unref();
+  }
+
+  private readonly tick = (): void => {
+    this.wheel.turn(this.clock());
+    this.feed({ kind: 'tick' });
+    if (this.calls.size > 0 || this.waits.size > 0 || this.core.underWay > 0 || this.ticker === null) return;
+    clearInterval(this.ticker);
+    this.ticker = null;
+  };
+
+  private noteEpoch(epoch: number, status: number): void {
+    if (status !== EpochStatus.open || epoch <= this.openEpoch) return;
+    if (this.openEpoch > 0) this.epochChanges++;
+    this.openEpoch = epoch;
+  }
+}

@@ -1,0 +1,68 @@
+// Checks and completes `ConnectOptions`. Every default of the SDK that a caller may change stands here, once.
+
+import { invalidArgument } from './client-error.js';
+import type { ConnectOptions } from './types.js';
+
+/** Longest wait that a caller may ask for, milliseconds. */
+export const DEADLINE_MS_LIMIT = 24 * 60 * 60 * 1000;
+
+/** {@link ConnectOptions} with nothing left open. */
+export interface CheckedOptions {
+  /** Coordinators, `host:port` each, in the order they are tried. */
+  targets: string[];
+  /** The only cluster to talk to; empty for whichever answers. */
+  clusterId: string;
+  deadlineMs: number;
+  ackTransport: 'nats' | 'stream';
+  ackWaitUs: number;
+  writeSetLimit: number;
+  batchDelayUs: number;
+  /** Name of the replica to bind to; null for the closest. */
+  boundReplica: string | null;
+}
+
+/** Checks what `connect` was given. Fails with `INVALID_ARGUMENT` naming the option. */
+export function checkConnectOptions(options: ConnectOptions): CheckedOptions {
+  const ackTransport = options.ackTransport ?? 'nats';
+  if (ackTransport !== 'nats' && ackTransport !== 'stream') {
+    throw invalidArgument('ackTransport', `must be nats or stream, not ${JSON.stringify(ackTransport)}`);
+  }
+  return {
+    targets: parseTargets(options.target),
+    clusterId: options.clusterId ?? '',
+    deadlineMs: checkDeadlineMs(options.deadlineMs ?? 10_000),
+    ackTransport,
+    ackWaitUs: Math.round(checkRange('ackWaitMs', options.ackWaitMs ?? 20, 1, 60_000) * 1000),
+    writeSetLimit: checkWhole('writeSetLimit', options.writeSetLimit ?? 1024, 1, 1 << 20),
+    batchDelayUs: checkRange('batchDelayUs', options.batchDelayUs ?? 0, 0, 1_000_000),
+    boundReplica: options.boundReplica ?? null,
+  };
+}
+
+/** A deadline in milliseconds from now, more than 0 and at most a day. */
+export function checkDeadlineMs(deadlineMs: number): number {
+  return checkRange('deadlineMs', deadlineMs, Number.MIN_VALUE, DEADLINE_MS_LIMIT);
+}
+
+function parseTargets(target: string): string[] {
+  if (typeof target !== 'string') throw invalidArgument('target', 'must be host:port, or several separated by commas');
+  const targets = target.split(',').map((part) => part.trim());
+  for (const address of targets) {
+    const port = Number(/^[^\s:]+:(\d{1,5})$|^\[[0-9a-fA-F:.]+\]:(\d{1,5})$/.exec(address)?.slice(1).find(Boolean));
+    if (!(port > 0 && port < 65536)) throw invalidArgument('target', `${JSON.stringify(address)} is not host:port`);
+  }
+  return targets;
+}
+
+function checkRange(field: string, value: number, least: number, most: number): number {
+  if (typeof value !== 'number' || !(value >= least && value <= most)) {
+    const from = least === Number.MIN_VALUE ? 'more than 0' : `at least ${least}`;
+    throw invalidArgument(field, `must be ${from} and at most ${most}, not ${value}`);
+  }
+  return value;
+}
+
+function checkWhole(field: string, value: number, least: number, most: number): number {
+  if (!Number.isInteger(value)) throw invalidArgument(field, `must be a whole number, not ${value}`);
+  return checkRange(field, value, least, most);
+}

@@ -1,0 +1,103 @@
+// The command line of `npm run cluster`: its flags, their limits, its help text.
+
+import { parseArgs } from 'node:util';
+import { createQuorums, defaultFastQuorum } from '../protocol/quorum.js';
+import type { LocalClusterOptions } from './local-cluster.js';
+
+/** The caller asked for something that is not possible; exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What the command line asks for. */
+export type ClusterCommand = { kind: 'help' } | { kind: 'start'; json: boolean; options: LocalClusterOptions };
+
+/** Text of `--help`. */
+export const CLUSTER_HELP = `Starts a curpho cluster on this machine and keeps it running until Ctrl-C.
+
+Usage: npm run cluster -- [flags]
+
+  --replicas <n>          odd number of replicas, 1 to 15 (default 3)
+  --witnesses <n>         number of witnesses, 1 to 15 (default 3)
+  --coordinators <n>      number of coordinators, 1 to 5 (default 1)
+  --descriptor-limit <n>  commands admitted and not yet committed, per replica
+  --shards <n>            parts into which key map and witness pool are split
+  --batch-delay <us>      microseconds to gather before frames leave; 0 is the end of the event-loop turn
+  --ack-transport <t>     nats or stream: how weak acknowledgements travel
+  --nats-server <path>    nats-server program; default is to look for it
+  --nats-url <url>        use a running NATS server with JetStream instead
+  --log-level <level>     least severe lines in the services' log files
+  --data-dir <path>       keep logs and files there; default is a temporary directory
+  --json                  print one JSON line on stdout: {clusterId, target, natsUrl, services}
+  --help                  this text
+`;
+
+const OPTIONS = {
+  replicas: { type: 'string' },
+  witnesses: { type: 'string' },
+  coordinators: { type: 'string' },
+  'descriptor-limit': { type: 'string' },
+  shards: { type: 'string' },
+  'batch-delay': { type: 'string' },
+  'ack-transport': { type: 'string' },
+  'nats-server': { type: 'string' },
+  'nats-url': { type: 'string' },
+  'log-level': { type: 'string' },
+  'data-dir': { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** @throws UsageError naming the flag and what it must be. */
+export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
+  const values = readValues(argv);
+  if (values.help) return { kind: 'help' };
+  const replicas = parseCount('replicas', values.replicas, [1, 15]);
+  const witnesses = parseCount('witnesses', values.witnesses, [1, 15]);
+  checkShape(replicas ?? 3, witnesses ?? 3);
+  const serviceSettings = present({
+    descriptorLimit: parseCount('descriptor-limit', values['descriptor-limit'], [1, 1_000_000]),
+    shards: parseCount('shards', values.shards, [1, 65_536]),
+    batchDelayUs: parseCount('batch-delay', values['batch-delay'], [0, 1_000_000]),
+    ackTransport: parseAckTransport(values['ack-transport']),
+    logLevel: values['log-level'],
+  });
+  const shape = { replicas, witnesses, coordinators: parseCount('coordinators', values.coordinators, [1, 5]) };
+  const files = { natsServer: values['nats-server'], natsUrl: values['nats-url'], dataDir: values['data-dir'] };
+  return { kind: 'start', json: values.json, options: { ...present({ ...shape, ...files }), serviceSettings } };
+}
+
+function readValues(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
+  }
+}
+
+function parseCount(flag: string, text: string | undefined, [min, max]: [number, number]): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`--${flag} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+}
+
+function parseAckTransport(text: string | undefined): 'nats' | 'stream' | undefined {
+  if (text === undefined || text === 'nats' || text === 'stream') return text;
+  throw new UsageError(`--ack-transport must be nats or stream, not ${JSON.stringify(text)}`);
+}
+
+function checkShape(replicas: number, witnesses: number): void {
+  try {
+    createQuorums({ replicas, witnesses, fastQuorum: defaultFastQuorum(witnesses) });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The fields that are set. */
+function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}

@@ -1,0 +1,16 @@
+// A report for pasting: `report.md`, with the facts of the terminal table. What is said comes from content.ts.
+
+import type { ReportContent, ReportTable } from './content.js';
+
+/** The report as Markdown. */
+export function renderMarkdown(content: ReportContent): string {
+  const verdict = content.verdict.map((line) => `- ${line.trim().replace(/\s{2,}/, ': ')}`).join('\n');
+  const facts = content.facts.map(([name, text]) => `- **${name}**: ${text}`).join('\n');
+  const tables = content.tables.map((table) => `## ${table.title}\n\n${renderTable(table)}`);
+  return `${['# Client parallelism', verdict, ...tables, '## The run', facts].join('\n\n')}\n`;
+}
+
+function renderTable({ heads, rows }: ReportTable): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}

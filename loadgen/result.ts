@@ -1,0 +1,129 @@
+// The saved form of a measurement, `result.json`, and what it says about the machine. Knows the shape and how to read
+// it back; does not know how anything was measured.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { UsageError } from './flag-values.js';
+import { meetsGoal } from './goal.js';
+import { type LoadPlan, SCHEMA_VERSION } from './plan.js';
+import { goalFigures, type PointResult } from './point.js';
+import type { Window } from './rotation.js';
+
+/** The machine that everything ran on. */
+export interface Machine {
+  cpus: number;
+  cpuModel: string;
+  memoryBytes: number;
+  platform: string;
+  node: string;
+  /** Average load of one minute when the run began: other work on the machine. */
+  loadAverage: number;
+}
+
+/** What the warm-up saw; its reads are checked like all others. */
+export interface WarmupResult {
+  streams: number;
+  ms: number;
+  operations: number;
+  errors: number;
+  verification: { checked: number; wrong: number; examples: string[] };
+}
+
+/** A whole measurement. */
+export interface RunResult {
+  schemaVersion: number;
+  startedAt: string;
+  /** Commit of the working tree, null outside a repository; `dirty` if files differ from it. */
+  gitCommit: string | null;
+  dirty: boolean;
+  plan: LoadPlan;
+  machine: Machine;
+  warmup: WarmupResult;
+  /** The windows in the order they were measured. */
+  order: Window[];
+  /** In the order of the plan. */
+  points: PointResult[];
+  /** Epochs after the first that a client saw open. */
+  viewChanges: number;
+  /** Whether some point met all conditions of the goal; null without a goal. */
+  goalMet: boolean | null;
+  /** Stopped by the user: points may be missing or short of iterations. */
+  interrupted: boolean;
+}
+
+/** Exit codes of the load generator. */
+export const ExitCode = {
+  passed: 0,
+  goalMissed: 1,
+  badUsage: 2,
+  unreachable: 3,
+  notValid: 4,
+  dataWrong: 5,
+  interrupted: 130,
+} as const;
+
+/** The exit code that a result calls for. Wrong data outranks everything: no other figure means anything then. */
+export function exitCodeOf(result: RunResult): number {
+  const isWrong = result.warmup.verification.wrong > 0 || result.points.some((point) => !point.verified);
+  if (isWrong) return ExitCode.dataWrong;
+  if (result.interrupted) return ExitCode.interrupted;
+  if (result.points.some((point) => !point.selfCheck.valid)) return ExitCode.notValid;
+  return result.goalMet === false ? ExitCode.goalMissed : ExitCode.passed;
+}
+
+/** Whether some point meets the goal, all its conditions together; null without a goal. */
+export function judgeGoal(plan: LoadPlan, points: readonly PointResult[]): boolean | null {
+  if (plan.goal.length === 0) return null;
+  return points.some((point) => meetsGoal(plan.goal, goalFigures(point)));
+}
+
+/** Describes this machine as it is now. */
+export function describeMachine(): Machine {
+  const cpus = os.cpus();
+  return {
+    cpus: os.availableParallelism(),
+    cpuModel: cpus[0]?.model.trim() ?? 'unknown',
+    memoryBytes: os.totalmem(),
+    platform: `${os.platform()} ${os.arch()} ${os.release()}`,
+    node: process.version,
+    loadAverage: os.loadavg()[0] ?? 0,
+  };
+}
+
+/** The commit that is checked out, as far as git can tell. */
+export function describeCommit(): Pick<RunResult, 'gitCommit' | 'dirty'> {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return { gitCommit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain', '--untracked-files=no') !== '' };
+  } catch {
+    return { gitCommit: null, dirty: false };
+  }
+}
+
+/** Reads a saved result from its directory. Throws `UsageError` if there is none or it is of another version. */
+export function readResult(directory: string): RunResult {
+  const file = path.join(directory, 'result.json');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--baseline: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!isRunResult(parsed))
+    throw new UsageError(`--baseline: ${file} is no result of schema version ${SCHEMA_VERSION}`);
+  return parsed;
+}
+
+function isRunResult(parsed: unknown): parsed is RunResult {
+  if (typeof parsed !== 'object' || parsed === null) return false;
+  return (
+    'schemaVersion' in parsed &&
+    parsed.schemaVersion === SCHEMA_VERSION &&
+    'points' in parsed &&
+    Array.isArray(parsed.points)
+  );
+}

@@ -1,0 +1,215 @@
+// The node's side of the coordinator: makes itself known, says that it is alive, listens for configurations. Tries the
+// coordinators in turn and for ever; a node serves on while none can be reached (D9). Does not judge configurations.
+
+import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  CoordinatorClient,
+  type HeartbeatResponse,
+  NodeRole,
+  type RegisterResponse,
+  type WatchResponse,
+} from '../../proto/gen/curpho/v1/coordinator.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
+import { Backoff } from './backoff.js';
+import { ConfigError } from './config.js';
+import type { Log } from './log.js';
+import { peerChannelOptions } from './server.js';
+
+/** Who the node is and what it wants to hear. */
+export interface MembershipOptions {
+  /** Addresses of the coordinators, at least one. */
+  coordinators: readonly string[];
+  role: 'replica' | 'witness';
+  nodeId: string;
+  /** Where others reach the node. */
+  address: string;
+  /** Random number of this process's life. */
+  incarnation: number;
+  /** Refuse any other cluster; empty to take what the coordinator says. */
+  clusterId: string;
+  /** The node's epoch now. */
+  epoch: () => number;
+  /** A configuration of the cluster, each time one is heard of; the same one may come again. */
+  onConfig: (config: ClusterConfig) => void;
+  log: Log;
+  /** How long to ask for a name that a live node has; default 5,000. */
+  namePatienceMs?: number;
+}
+
+const CALL_MS = 2000;
+const FIRST_PAUSE_MS = 25;
+const LAST_PAUSE_MS = 1000;
+const SHORTEST_HEARTBEAT_MS = 10;
+// After a crash the coordinator takes the former life of this node for alive until its silence is noticed, so a name that
+// is taken is asked for again for longer than that.
+const NAME_PATIENCE_MS = 5000;
+
+/** A node's standing with the coordinators. */
+export class Membership {
+  private readonly clients: CoordinatorClient[];
+  private readonly role: NodeRole;
+  private readonly watchBackoff = new Backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
+  private clusterId: string;
+  private current = 0;
+  private heartbeatMs = 100;
+  private watching: ClientReadableStream<WatchResponse> | null = null;
+  private heartbeatTimer: NodeJS.Timeout | null = null;
+  private watchTimer: NodeJS.Timeout | null = null;
+  private isBeating = false;
+  private isClosed = false;
+
+  constructor(private readonly options: MembershipOptions) {
+    this.clusterId = options.clusterId;
+    this.role = options.role === 'replica' ? NodeRole.REPLICA : NodeRole.WITNESS;
+    this.clients = options.coordinators.map(
+      (address) => new CoordinatorClient(address, credentials.createInsecure(), peerChannelOptions),
+    );
+  }
+
+  /**
+   * Makes the node known; tries until a coordinator answers.
+   * @returns the cluster's id.
+   * @throws ConfigError if the coordinator refuses for a reason that trying again cannot mend: the name stays taken by
+   * a live node, or the cluster is another one.
+   */
+  async register(): Promise<string> {
+    const backoff = new Backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
+    const nameUntilMs = performance.now() + (this.options.namePatienceMs ?? NAME_PATIENCE_MS);
+    for (;;) {
+      try {
+        const response = await this.callRegister();
+        if (this.clusterId !== '' && response.clusterId !== this.clusterId) {
+          throw new ConfigError(`cluster-id: the coordinator serves ${response.clusterId}, not ${this.clusterId}`);
+        }
+        this.clusterId = response.clusterId;
+        this.heartbeatMs = Math.max(SHORTEST_HEARTBEAT_MS, Math.floor(response.heartbeatUs / 1000));
+        return response.clusterId;
+      } catch (error) {
+        const failure = describeFinal(error, this.options);
+        const isNameTaken = isServiceError(error) && error.code === status.ALREADY_EXISTS;
+        if (failure !== null && !(isNameTaken && performance.now() < nameUntilMs)) throw failure;
+        if (!isNameTaken) this.useNext();
+        const pauseMs = backoff.take();
+        this.options.log.warn(
+          { error: describeError(error), pauseMs },
+          'the coordinator did not take the registration',
+        );
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+
+  /** Starts heartbeats and the watch. Call after `register`. */
+  start(): void {
+    this.heartbeatTimer = setInterval(this.beat, this.heartbeatMs);
+    this.watch();
+  }
+
+  /** Stops everything; no callback comes after this. */
+  close(): void {
+    this.isClosed = true;
+    if (this.heartbeatTimer !== null) clearInterval(this.heartbeatTimer);
+    if (this.watchTimer !== null) clearTimeout(this.watchTimer);
+    this.watching?.cancel();
+    this.watching = null;
+    for (const client of this.clients) client.close();
+  }
+
+  private get client(): CoordinatorClient {
+    return this.clients[this.current] as CoordinatorClient;
+  }
+
+  private useNext(): void {
+    this.current = (this.current + 1) % this.clients.length;
+  }
+
+  private callRegister(): Promise<RegisterResponse> {
+    const { nodeId, address, incarnation } = this.options;
+    const request = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
+    return new Promise((resolve, reject) => {
+      this.client.register(request, new Metadata(), callOptions(), (error, response) => {
+        if (error === null) resolve(response);
+        else reject(error);
+      });
+    });
+  }
+
+  private readonly beat = (): void => {
+    // One at a time: a coordinator that is slow must not be asked more often for it.
+    if (this.isBeating || this.isClosed) return;
+    this.isBeating = true;
+    const { nodeId, incarnation } = this.options;
+    const request = { clusterId: this.clusterId, nodeId, role: this.role, incarnation, epoch: this.options.epoch() };
+    this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
+  };
+
+  private readonly onBeat = (error: ServiceError | null, _response?: HeartbeatResponse): void => {
+    this.isBeating = false;
+    if (error === null || this.isClosed) return;
+    if (error.code === status.NOT_FOUND) {
+      // The coordinator started anew and has not heard of this node.
+      this.isBeating = true;
+      this.callRegister().then(
+        () => {
+          this.isBeating = false;
+        },
+        (failure: unknown) => {
+          this.isBeating = false;
+          this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
+        },
+      );
+      return;
+    }
+    this.options.log.debug({ error: error.message }, 'a heartbeat was lost');
+    this.useNext();
+  };
+
+  private watch(): void {
+    const stream = this.client.watch({ clusterId: this.clusterId });
+    this.watching = stream;
+    stream.on('data', (response: WatchResponse) => {
+      this.watchBackoff.reset();
+      if (this.isClosed || response.config === undefined) return;
+      if (response.config.clusterId !== this.clusterId) {
+        this.options.log.warn({ stranger: response.config.clusterId }, 'ignored the configuration of another cluster');
+        return;
+      }
+      this.options.onConfig(response.config);
+    });
+    const onOver = (reason: string): void => {
+      if (this.watching !== stream || this.isClosed) return;
+      this.watching = null;
+      this.options.log.debug({ reason }, 'the watch broke');
+      this.useNext();
+      this.watchTimer = setTimeout(() => this.watch(), this.watchBackoff.take());
+    };
+    stream.on('error', (error) => onOver(error.message));
+    stream.on('end', () => onOver('ended'));
+  }
+}
+
+function callOptions(): { deadline: number } {
+  return { deadline: Date.now() + CALL_MS };
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error;
+}
+
+function describeError(error: unknown): string {
+  return isServiceError(error) ? error.details : String(error);
+}
+
+function describeFinal(error: unknown, options: MembershipOptions): ConfigError | null {
+  if (error instanceof ConfigError) return error;
+  if (!isServiceError(error)) return null;
+  switch (error.code) {
+    case status.ALREADY_EXISTS:
+      return new ConfigError(`node-id: a live ${options.role} is already called ${options.nodeId}: ${error.details}`);
+    case status.INVALID_ARGUMENT:
+    case status.FAILED_PRECONDITION:
+      return new ConfigError(`the coordinator refused this node: ${error.details}`);
+    default:
+      return null;
+  }
+}

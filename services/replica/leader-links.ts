@@ -1,0 +1,146 @@
+// The streams that a leading replica keeps to its followers and to the witnesses: opened when a configuration says that
+// it leads, closed when another one does. Frames are bytes here; what they say is the core's business.
+
+import { streamMethods } from '../../proto/codec.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
+import type { StreamLimits } from '../host/frame-writer.js';
+import type { Log } from '../host/log.js';
+import { PeerStream } from '../host/peer-stream.js';
+
+/** What the links report. */
+export interface LeaderLinksOptions {
+  limits: StreamLimits;
+  log: Log;
+  /** The stream to a follower is open; what was sent before may be lost. */
+  onReplicaUp: (index: number) => void;
+  /** A follower's frame. A FrameError that this throws costs the follower its stream. */
+  onReplicated: (frame: Buffer) => void;
+  /** A witness's frame, likewise. */
+  onCollected: (frame: Buffer) => void;
+}
+
+interface Member {
+  index: number;
+  address: string;
+}
+
+/** Streams of one kind by the peer's index. */
+class Links {
+  private readonly links = new Map<number, { address: string; stream: PeerStream }>();
+
+  constructor(
+    private readonly kind: 'replicate' | 'collect',
+    private readonly options: LeaderLinksOptions,
+    private readonly onUp: (index: number) => void,
+    private readonly onFrame: (frame: Buffer) => void,
+  ) {}
+
+  /** Opens what is missing and closes what is not among `members`. A link that stays and is up is reported again. */
+  follow(members: readonly Member[]): void {
+    const wanted = new Map(members.map((member) => [member.index, member.address]));
+    for (const [index, link] of this.links) {
+      if (wanted.get(index) === link.address) continue;
+      link.stream.close();
+      this.links.delete(index);
+    }
+    for (const [index, address] of wanted) {
+      const link = this.links.get(index);
+      if (link === undefined) this.open(index, address);
+      else if (link.stream.isUp) this.onUp(index);
+    }
+  }
+
+  send(to: readonly number[], frame: Buffer): void {
+    for (const index of to) this.links.get(index)?.stream.send(frame);
+  }
+
+  addStats(stats: LinkStats): void {
+    for (const { stream } of this.links.values()) {
+      stats.linksUp += stream.isUp ? 1 : 0;
+      stats.linkFramesOut += stream.stats.framesOut;
+      stats.linkFramesIn += stream.stats.framesIn;
+      stats.linkBytesOut += stream.stats.bytesOut;
+      stats.linkQueuedFrames += stream.queuedFrames;
+    }
+  }
+
+  private open(index: number, address: string): void {
+    const { limits, log } = this.options;
+    const stream = new PeerStream({
+      address,
+      method: streamMethods[this.kind],
+      limits,
+      onUp: () => {
+        log.debug({ link: this.kind, index, address }, 'link up');
+        this.onUp(index);
+      },
+      onDown: (reason) => log.warn({ link: this.kind, index, address, reason }, 'link down'),
+      onFrame: this.onFrame,
+    });
+    this.links.set(index, { address, stream });
+    stream.open();
+  }
+}
+
+/** Counters over all links. */
+export interface LinkStats {
+  linksUp: number;
+  linkFramesOut: number;
+  linkFramesIn: number;
+  linkBytesOut: number;
+  linkQueuedFrames: number;
+}
+
+/** The streams of a replica while it leads; none otherwise. */
+export class LeaderLinks {
+  private readonly replicas: Links;
+  private readonly witnesses: Links;
+  private epoch = 0;
+  /** Whether the links were last set up by a configuration that this replica leads. */
+  private isLeading = false;
+
+  /** `self` is the replica itself, in this life. */
+  constructor(
+    private readonly self: { id: string; incarnation: number },
+    options: LeaderLinksOptions,
+  ) {
+    this.replicas = new Links('replicate', options, options.onReplicaUp, options.onReplicated);
+    // A watermark that a witness misses is made up for by the next one, or by the client's own word in a record.
+    this.witnesses = new Links('collect', options, () => undefined, options.onCollected);
+  }
+
+  /** Opens or closes streams as `config` wants it; an older configuration, or one already followed, changes nothing. */
+  follow(config: ClusterConfig): void {
+    const { id, incarnation } = this.self;
+    const leader = config.replicas[config.leader];
+    const isLeading = leader?.id === id && leader.incarnation === incarnation;
+    if (config.epoch < this.epoch || (config.epoch === this.epoch && isLeading === this.isLeading)) return;
+    this.epoch = config.epoch;
+    this.isLeading = isLeading;
+    this.replicas.follow(isLeading ? config.replicas.filter((member) => member !== leader) : []);
+    this.witnesses.follow(isLeading ? config.witnesses : []);
+  }
+
+  /** Sends one encoded frame to several followers; those whose link is down miss it. */
+  sendReplicate(to: readonly number[], frame: Buffer): void {
+    this.replicas.send(to, frame);
+  }
+
+  /** Sends one encoded frame to several witnesses; those whose link is down miss it. */
+  sendCollect(to: readonly number[], frame: Buffer): void {
+    this.witnesses.send(to, frame);
+  }
+
+  /** Closes all streams. */
+  close(): void {
+    this.replicas.follow([]);
+    this.witnesses.follow([]);
+  }
+
+  stats(): LinkStats {
+    const stats = { linksUp: 0, linkFramesOut: 0, linkFramesIn: 0, linkBytesOut: 0, linkQueuedFrames: 0 };
+    this.replicas.addStats(stats);
+    this.witnesses.addStats(stats);
+    return stats;
+  }
+}

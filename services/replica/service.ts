@@ -1,0 +1,278 @@
+// A replica on the network: frames in become inputs of its core, outputs of the core become frames out. Decodes,
+// encodes and routes; every decision is the core's.
+
+import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import {
+  decodeCollectResponse,
+  decodeReplicateRequest,
+  decodeReplicateResponse,
+  decodeSessionRequest,
+  encodeCollectRequest,
+  encodeReplicateRequest,
+  encodeReplicateResponse,
+  encodeSessionResponse,
+  replicaServiceDefinition,
+} from '../../proto/codec.js';
+import { checkWrites } from '../../proto/frame-checks.js';
+import { statusOf } from '../../proto/status.js';
+import { type ReplicaInput, type ReplicaOutput, unreachable } from '../../protocol/core.js';
+import { createSessionResponse } from '../../protocol/frames.js';
+import type {
+  ClusterConfig,
+  FenceRequest,
+  FenceResponse,
+  LeadRequest,
+  LeadResponse,
+  SessionRequest,
+} from '../../protocol/messages.js';
+import { ReplicaCore } from '../../protocol/replica/replica-core.js';
+import { AckBus } from '../host/bus.js';
+import { HeldCalls } from '../host/calls.js';
+import { CoreLoop } from '../host/loop.js';
+import { NodeShell } from '../host/node-shell.js';
+import type { OpenService } from '../host/program.js';
+import { assertClient, assertCluster } from '../host/stream-rules.js';
+import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
+import { ClientOutbox } from './client-outbox.js';
+import { LeaderLinks } from './leader-links.js';
+import type { ReplicaConfig } from './settings.js';
+
+const NOT_REGISTERED = { code: status.UNAVAILABLE, details: 'the replica has not joined its cluster yet' };
+
+/**
+ * Opens a replica: binds, registers, follows the cluster's configurations.
+ * @throws ConfigError if its settings or its name make that impossible.
+ */
+export async function openReplica(
+  config: ReplicaConfig,
+  options: { onBroken?: (error: unknown) => void } = {},
+): Promise<ReplicaService> {
+  const shell = new NodeShell({ role: 'replica', service: 'curpho.v1.Replica', config, ...options });
+  let service: ReplicaService | null = null;
+  const whenOpen = (call: FrameCall, accept: (open: ReplicaService) => void): void => {
+    if (service === null) refuseCall(call, NOT_REGISTERED);
+    else accept(service);
+  };
+  shell.server.addService(replicaServiceDefinition, {
+    session: (call: FrameCall) => whenOpen(call, (open) => open.clients.accept(call)),
+    replicate: (call: FrameCall) => whenOpen(call, (open) => open.leaders.accept(call)),
+    fence: (call: ServerUnaryCall<FenceRequest, FenceResponse>, callback: sendUnaryData<FenceResponse>) =>
+      service === null ? callback(NOT_REGISTERED) : service.onFence(call, callback),
+    lead: (call: ServerUnaryCall<LeadRequest, LeadResponse>, callback: sendUnaryData<LeadResponse>) =>
+      service === null ? callback(NOT_REGISTERED) : service.onLead(call, callback),
+  });
+  await shell.open();
+  const clusterId = await shell.register({
+    epoch: () => service?.epoch ?? 0,
+    onConfig: (next) => service?.onConfig(next),
+  });
+  service = new ReplicaService(shell, config, clusterId);
+  shell.follow();
+  return service;
+}
+
+/** One replica on the network. Made by `openReplica`. */
+export class ReplicaService implements OpenService {
+  readonly role = 'replica';
+  readonly clients: ClientStreams;
+  /** Streams that leaders opened to this replica. */
+  readonly leaders: PeerStreams;
+  private readonly core: ReplicaCore;
+  private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
+  private readonly links: LeaderLinks;
+  private readonly outbox: ClientOutbox;
+  private readonly fences: HeldCalls<FenceResponse>;
+  private readonly leads: HeldCalls<LeadResponse>;
+  private index = 0;
+  private natsUrl = '';
+  private lastCall = 0;
+
+  constructor(
+    private readonly shell: NodeShell,
+    private readonly config: ReplicaConfig,
+    readonly clusterId: string,
+  ) {
+    const { log, nodeId, incarnation } = shell;
+    const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
+    const { shards, descriptorLimit, batchDelayUs } = config;
+    this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit });
+    this.loop = new CoreLoop<ReplicaInput, ReplicaOutput>(this.core, {
+      perform: (output) => this.perform(output),
+      onTurn: () => this.onTurn(),
+      onBroken: shell.onBroken,
+      batchDelayUs,
+    });
+    this.clients = new ClientStreams({
+      limits,
+      log,
+      onFrame: (client, frame) => this.onSession(client, frame),
+      onGone: (client) => this.onClientGone(client),
+    });
+    this.leaders = new PeerStreams({ limits, log, onFrame: (frame) => this.onReplicate(frame) });
+    this.links = new LeaderLinks(
+      { id: nodeId, incarnation },
+      {
+        limits,
+        log,
+        onReplicaUp: (replica) => this.loop.push({ kind: 'peerUp', replica }),
+        onReplicated: (frame) => this.loop.push({ kind: 'replicated', frame: decodeReplicateResponse(frame) }),
+        onCollected: (frame) => this.loop.push({ kind: 'collected', frame: decodeCollectResponse(frame) }),
+      },
+    );
+    this.outbox = new ClientOutbox(this.clients);
+    const nextCall = (): number => ++this.lastCall;
+    this.fences = new HeldCalls(nextCall);
+    this.leads = new HeldCalls(nextCall);
+    this.useNats(config.natsUrl);
+    this.loop.start();
+  }
+
+  get nodeId(): string {
+    return this.shell.nodeId;
+  }
+
+  get address(): string {
+    return this.shell.address;
+  }
+
+  get log(): NodeShell['log'] {
+    return this.shell.log;
+  }
+
+  /** Life of this replica: one that lost its log is another. */
+  get incarnation(): number {
+    return this.shell.incarnation;
+  }
+
+  /** The replica's epoch. */
+  get epoch(): number {
+    return this.core.epoch;
+  }
+
+  /** Counters and sizes of the replica and of everything around it. */
+  stats(): Record<string, number> {
+    const { clients, leaders, outbox, loop, core, links } = this;
+    return {
+      ...core.stats(),
+      ...loop.stats(),
+      ...clients.stats,
+      ...outbox.stats,
+      ...links.stats(),
+      clients: clients.size,
+      clientQueuedFrames: clients.queuedFrames,
+      leaderFramesIn: leaders.stats.framesIn,
+      leaderFramesOut: leaders.stats.framesOut,
+      isSaturated: core.isSaturated ? 1 : 0,
+    };
+  }
+
+  /** The coordinator says how the cluster is now. */
+  onConfig(config: ClusterConfig): void {
+    const member = config.replicas.find(({ id }) => id === this.nodeId);
+    if (member !== undefined) this.index = member.index;
+    if (this.config.natsUrl === '') this.useNats(config.natsUrl);
+    this.loop.push({ kind: 'config', config });
+    this.links.follow(config);
+  }
+
+  onFence(call: ServerUnaryCall<FenceRequest, FenceResponse>, callback: sendUnaryData<FenceResponse>): void {
+    this.fences.hold(call, callback, (request, number) => {
+      assertCluster(request.clusterId, this.clusterId);
+      this.loop.push({ kind: 'fence', call: number, request });
+    });
+  }
+
+  onLead(call: ServerUnaryCall<LeadRequest, LeadResponse>, callback: sendUnaryData<LeadResponse>): void {
+    this.leads.hold(call, callback, (request, number) => {
+      assertCluster(request.config?.clusterId ?? '', this.clusterId);
+      checkWrites(request.replay, 'LeadRequest.replay');
+      this.loop.push({ kind: 'lead', call: number, request });
+      // Followers are dialled now: the coordinator publishes the configuration only once the epoch is open.
+      if (request.config !== undefined) this.links.follow(request.config);
+    });
+  }
+
+  /** Ends streams and calls, leaves the cluster, closes the server; takes a few seconds at most. */
+  async close(): Promise<void> {
+    this.shell.leave();
+    this.loop.close();
+    this.links.close();
+    const reason = statusOf('draining');
+    this.clients.endAll(reason);
+    this.leaders.endAll(reason);
+    this.fences.refuseAll();
+    this.leads.refuseAll();
+    await Promise.all([this.shell.close(), this.outbox.bus?.close()]);
+  }
+
+  private onSession(client: number, bytes: Buffer): void {
+    const frame = decodeSessionRequest(bytes);
+    assertCluster(frame.clusterId, this.clusterId);
+    assertClient(frame.clientId, client);
+    if (frame.ping > 0) {
+      this.sendPong(client, frame.ping);
+      if (isOnlyPing(frame)) return;
+    }
+    this.loop.push({ kind: 'session', frame });
+    if (this.core.isSaturated) this.clients.setHolding(true);
+  }
+
+  private onReplicate(bytes: Buffer): void {
+    const frame = decodeReplicateRequest(bytes);
+    assertCluster(frame.clusterId, this.clusterId);
+    this.loop.push({ kind: 'replicate', frame });
+  }
+
+  private onClientGone(client: number): void {
+    this.outbox.forget(client);
+    this.loop.push({ kind: 'clientGone', client });
+  }
+
+  /** Answers a distance measurement past the core, so that it measures the network and this loop alone. */
+  private sendPong(client: number, ping: number): void {
+    const frame = createSessionResponse(this.clusterId, this.core.epoch, this.index);
+    frame.pong = ping;
+    this.clients.send(client, encodeSessionResponse(frame));
+  }
+
+  private perform(output: ReplicaOutput): void {
+    switch (output.kind) {
+      case 'session':
+        return this.outbox.sendSession(output.client, output.frame);
+      case 'acks':
+        return this.outbox.sendAcks(output.client, output.batch);
+      case 'replicate':
+        return this.links.sendReplicate(output.to, encodeReplicateRequest(output.frame));
+      case 'replicated':
+        return this.leaders.reply(encodeReplicateResponse(output.frame));
+      case 'collect':
+        return this.links.sendCollect(output.to, encodeCollectRequest(output.frame));
+      case 'fenced':
+        return this.fences.answer(output.call, output.response);
+      case 'led':
+        return this.leads.answer(output.call, output.response);
+      default:
+        return unreachable(output);
+    }
+  }
+
+  private onTurn(): void {
+    this.outbox.flush();
+    this.clients.setHolding(this.core.isSaturated);
+    this.shell.health.setServing(this.core.isOpen);
+    this.shell.setEpoch(this.core.epoch);
+  }
+
+  private useNats(url: string): void {
+    if (this.config.ackTransport === 'stream' || url === '' || url === this.natsUrl) return;
+    this.natsUrl = url;
+    const { clusterId, nodeId, log } = this;
+    this.outbox.bus?.close().catch((error: unknown) => log.warn({ error: String(error) }, 'closing NATS failed'));
+    this.outbox.bus = new AckBus({ url, clusterId, name: nodeId, log });
+  }
+}
+
+function isOnlyPing(frame: SessionRequest): boolean {
+  const { writes, strongReads, confirmedReads, weakReads, ackQueries } = frame;
+  return writes.length + strongReads.length + confirmedReads.length + weakReads.length + ackQueries.length === 0;
+}

@@ -1,0 +1,102 @@
+// The load generator against real services: a whole run on a local cluster of its own, a lying SDK before a real
+// cluster, an address where nobody listens, and an interrupt.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { runCli } from '../../loadgen/cli.js';
+import { Sink } from '../unit/loadgen/sink.js';
+
+const MAIN = fileURLToPath(new URL('../../loadgen/main.js', import.meta.url));
+const QUICK = ['--clients', '1', '--threads', '2', '--duration', '2s', '--warmup', '1s', '--keys', '2000'];
+
+describe('loadgen and a real cluster', () => {
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-loadgen-'));
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  function start(args: string[]): ChildProcess {
+    return spawn(process.execPath, [MAIN, ...args, '--out', path.join(directory, 'out')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  it('measures two seconds and finds every value right', async () => {
+    const child = start(['run', ...QUICK, '--json']);
+    assert.ok(child.stdout !== null && child.stderr !== null);
+    const [stdout, stderr, [exitCode]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'exit'),
+    ]);
+    assert.equal(exitCode, 0, stderr);
+    const result = JSON.parse(stdout);
+    const [point] = result.points;
+    assert.deepEqual([point.verified, point.errors, point.unknown, result.viewChanges], [true, 0, 0, 0]);
+    assert.ok(point.opsPerSecond > 0 && point.verification.checked > 0 && point.foundShare > 0);
+    assert.deepEqual(
+      point.processes.map(({ role }: { role: string }) => role).filter((role: string) => role === 'replica').length,
+      3,
+    );
+    assert.ok(point.fastPathShare > 0 && point.fastPathShare <= 1);
+    assert.ok(point.ackShare.nats + point.ackShare.stream > 0.999);
+  });
+
+  it('ends with 5 when the SDK alters one byte of what the cluster answered', async () => {
+    const stdout = new Sink();
+    const stderr = new Sink();
+    const workerEntry = new URL('../unit/loadgen/doubles/lying-sdk-worker.js', import.meta.url);
+    const args = ['run', ...QUICK, '--out', path.join(directory, 'out')];
+    const exitCode = await runCli(args, { stdout, stderr, signal: new AbortController().signal, workerEntry });
+    assert.equal(exitCode, 5, stdout.text + stderr.text);
+    assert.match(stdout.text, /DATA WRONG: 1 of [\d,]+ reads\n.*checksum is wrong/);
+  });
+
+  it('ends with 3 where nobody listens, and names the address', async () => {
+    // A port that was just given back: free, and outside of what services are given.
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    server.close();
+    await once(server, 'close');
+    const child = start(['run', ...QUICK, '--target', `127.0.0.1:${address.port}`]);
+    assert.ok(child.stderr !== null);
+    const [stderr, [exitCode]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    assert.equal(exitCode, 3, stderr);
+    assert.ok(stderr.includes(`127.0.0.1:${address.port}`), stderr);
+  });
+
+  it('stops everything on an interrupt, says what it has and ends with 130', async () => {
+    const child = start(['sweep', ...QUICK, '--threads', '1,2', '--iterations', '50', '--json']);
+    assert.ok(child.stdout !== null && child.stderr !== null);
+    const stdout = text(child.stdout);
+    let isInterrupted = false;
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (isInterrupted || !chunk.toString().includes('iteration')) return;
+      isInterrupted = true;
+      child.kill('SIGINT');
+    });
+    const [exitCode] = await once(child, 'exit');
+    assert.equal(exitCode, 130);
+    const result = JSON.parse(await stdout);
+    assert.equal(result.interrupted, true);
+    assert.ok(existsSync(path.join(directory, 'out', 'report.md')));
+    assert.match(readFileSync(path.join(directory, 'out', 'report.md'), 'utf8'), /INTERRUPTED/);
+    for (const { pid } of result.points.flatMap((point: { processes: { pid: number }[] }) => point.processes)) {
+      assert.throws(() => process.kill(pid, 0), /ESRCH/);
+    }
+  });
+});

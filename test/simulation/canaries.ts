@@ -1,0 +1,182 @@
+// Cores broken on purpose, one rule at a time. If the judges do not notice, the simulator is blind: a clean sweep would
+// prove nothing. Each canary says which rule of docs/PROTOCOL.md it breaks and under which circumstances that shows.
+
+import type { ReplicaRules } from '../../protocol/replica/rules.js';
+import { replicaRules } from '../../protocol/replica/rules.js';
+import type { SessionRules } from '../../protocol/session/rules.js';
+import { sessionRules } from '../../protocol/session/rules.js';
+import type { WitnessRules } from '../../protocol/witness/rules.js';
+import { witnessRules } from '../../protocol/witness/rules.js';
+import type { FaultPlan, PlanOverrides } from './plan.js';
+import type { ReplacedRules } from './simulation.js';
+import { judgeSeed } from './sweep.js';
+
+/** One broken rule. */
+export interface Canary {
+  name: string;
+  rules: ReplacedRules;
+  /** Circumstances under which the broken rule shows soon. */
+  overrides: PlanOverrides;
+}
+
+/** What became of a canary. */
+export interface CanaryReport {
+  name: string;
+  caught: boolean;
+  /** First seed that showed it; 0 if none did. */
+  seed: number;
+  /** Histories that were judged. */
+  histories: number;
+  /** What was found wrong. */
+  property: string;
+}
+
+/** Most histories spent on one canary. */
+const HISTORIES_LIMIT = 150;
+
+function replica(name: string, broken: Partial<ReplicaRules>, overrides: PlanOverrides = {}): Canary {
+  return { name, rules: { replica: { ...replicaRules, ...broken } }, overrides };
+}
+
+function witness(name: string, broken: Partial<WitnessRules>, overrides: PlanOverrides = {}): Canary {
+  return { name, rules: { witness: { ...witnessRules, ...broken } }, overrides };
+}
+
+function session(name: string, broken: Partial<SessionRules>, overrides: PlanOverrides = {}): Canary {
+  return { name, rules: { session: { ...sessionRules, ...broken } }, overrides };
+}
+
+const QUIET: FaultPlan = {
+  drop: 0,
+  duplicate: 0,
+  tail: 0,
+  tailUs: 0,
+  reorders: false,
+  reconnectEveryUs: 0,
+  holdEveryUs: 0,
+  holdUs: 0,
+  busLoss: 0,
+};
+
+/** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
+const TURBULENT: PlanOverrides = {
+  ...{ replicas: 3, witnesses: 3, fastQuorum: 3, clients: 8, sessionsPerClient: 1, depth: 3, keys: 3, strong: 0.6 },
+  ...{ viewChanges: 12, leaderLoss: 0, cutOff: 1, clientLossAtStrike: 0.4, clientLosses: 0, announceUs: 3000 },
+  ...{ thinkUs: 500, abandon: 0, isTight: false, turnUs: 10, latencyUs: 100, latencySpreadUs: 300 },
+  faults: { ...QUIET, drop: 0.06, holdEveryUs: 1000, holdUs: 15_000, tail: 0.2, tailUs: 2000 },
+};
+
+/** The same with much contention, so that records are rejected and results depend on order. */
+const CONTENDED: PlanOverrides = {
+  ...TURBULENT,
+  ...{ keys: 2, depth: 5, strong: 0.8, thinkUs: 200 },
+  mix: { put: 40, get: 25, delete: 0, compareAndSet: 35, batch: 0, scan: 0 },
+  faults: { ...QUIET, drop: 0.02, tail: 0.2, tailUs: 1000, reorders: true },
+};
+
+/** The same with long rows of writes of which some get lost. */
+const PIPELINED: PlanOverrides = {
+  ...TURBULENT,
+  ...{ keys: 6, depth: 6, strong: 0.5 },
+  mix: { put: 60, get: 40, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
+  faults: { ...QUIET, drop: 0.1 },
+};
+
+/** A deposed leader and its clients go on undisturbed for a while, and much is scanned. */
+const DIVIDED: PlanOverrides = {
+  ...TURBULENT,
+  ...{ announceUs: 60_000, keys: 1, depth: 1, strong: 1, clientLossAtStrike: 0 },
+  mix: { put: 15, get: 0, delete: 0, compareAndSet: 0, batch: 0, scan: 85 },
+  faults: QUIET,
+};
+
+/** Weak operations everywhere, from clients that move between replicas of which some lag. */
+const ROAMING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ strong: 0.15, keys: 2, viewChanges: 1, clientLossAtStrike: 0, rebindEveryUs: 2000, clients: 3 },
+  mix: { put: 40, get: 60, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
+  faults: { ...QUIET, holdEveryUs: 400, holdUs: 20_000 },
+};
+
+/** All canaries. */
+export const CANARIES: readonly Canary[] = [
+  replica(
+    'A2: leader gives away results that rest on foreign uncommitted writes',
+    { conflicts: () => false },
+    TURBULENT,
+  ),
+  replica('C1: leader orders a write past a hole', { mayOrder: (seq, through) => seq > through }),
+  replica('C1: leader answers a read before the session’s own writes', { passesBarrier: () => true }, ROAMING),
+  replica('F2: leader and state execute a duplicate', { isDuplicate: () => false }),
+  replica('F6: a confirmed read counts rounds that began before it', { isConfirmed: () => true }, DIVIDED),
+  replica(
+    'E6: weak reads ignore the token',
+    { mayAnswerWeak: (read, at) => at.openSlot > 0 && at.sessionSeq >= read.cleared },
+    ROAMING,
+  ),
+  {
+    name: 'E5: nobody minds what was dropped from the write set',
+    rules: {
+      replica: {
+        ...replicaRules,
+        mayAnswerWeak: (read, at) => replicaRules.mayAnswerWeak({ ...read, cleared: 0 }, at),
+      },
+      session: { ...sessionRules, isAnswerTooOld: () => false },
+    },
+    overrides: ROAMING,
+  },
+  witness('B1: witness keeps conflicting records', { conflicts: () => false }, CONTENDED),
+  witness('B9: witness keeps a record after a hole', { followsOn: (seq, watermark) => seq > watermark }, PIPELINED),
+  witness(
+    'P8: the watermark moves when a record is rejected',
+    { watermarkAfterReject: (seq, watermark) => Math.max(seq, watermark) },
+    CONTENDED,
+  ),
+  session(
+    'A1: the quorum is one short',
+    {
+      isFastWrite: (evidence, quorums) => evidence.leaderOk && evidence.accepts >= quorums.fast - 1,
+    },
+    TURBULENT,
+  ),
+  session(
+    'A3: a fast read counts one witness too few',
+    { isFastRead: (supporting, quorums) => supporting >= quorums.fast - 1 },
+    TURBULENT,
+  ),
+  session(
+    'A3: witnesses agree among themselves without the leader',
+    {
+      faultOfCheck: () => null,
+    },
+    TURBULENT,
+  ),
+  session(
+    'A6: a fast read does not ask whether the session’s own writes are covered',
+    {
+      faultOfCheck: (check, index, evidence, quorums) => {
+        const fault = sessionRules.faultOfCheck(check, index, evidence, quorums);
+        return fault === 'uncovered' ? null : fault;
+      },
+    },
+    TURBULENT,
+  ),
+  session('E1: the write set is cleared by a local acknowledgement', { clearedByLocalAck: (seq) => seq }, PIPELINED),
+  session('P4: a weak answer that was overtaken by a commit notice is taken', { isAnswerTooOld: () => false }),
+  session('E6: the client sends no token', { tokenSlotToSend: () => 0 }, ROAMING),
+];
+
+/** Looks for a seed that shows the canary. */
+export function runCanary({ name, rules, overrides }: Canary, limit = HISTORIES_LIMIT): CanaryReport {
+  for (let seed = 1; seed <= limit; seed++) {
+    const { violations } = judgeSeed({ seed, overrides, rules });
+    const [first] = violations;
+    if (first !== undefined) return { name, caught: true, seed, histories: seed, property: first.property };
+  }
+  return { name, caught: false, seed: 0, histories: limit, property: '' };
+}
+
+/** Runs all canaries. */
+export function runCanaries(): CanaryReport[] {
+  return CANARIES.map((canary) => runCanary(canary));
+}

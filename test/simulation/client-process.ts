@@ -1,0 +1,70 @@
+// A client process in the simulator: the production session core, its frames sent to where they belong, its answers
+// handed to the workload.
+
+import type { ClientInput, ClientOutput, Core } from '../../protocol/core.js';
+import { unreachable } from '../../protocol/core.js';
+import type { SessionRequest } from '../../protocol/messages.js';
+import { describeRecordRequest, describeSessionRequest } from './describe.js';
+import type { World } from './node.js';
+import { SimulatedNode } from './node.js';
+import { copyFrame } from './wire-copy.js';
+
+/** What comes back to the callers of a client process. */
+export type CallerOutput = Extract<ClientOutput, { kind: 'numbered' | 'completed' | 'level' | 'refused' }>;
+
+/** One client process. */
+export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
+  private readonly sentWrites = new Set<string>();
+
+  constructor(
+    readonly id: number,
+    world: World,
+    core: Core<ClientInput, ClientOutput>,
+    private readonly onCallerOutput: (output: CallerOutput) => void,
+  ) {
+    super(`c${id}`, world, core);
+  }
+
+  protected override carryOut(output: ClientOutput): void {
+    const { world, name } = this;
+    switch (output.kind) {
+      case 'session': {
+        const frame = copyFrame(output.frame);
+        this.observeWrites(frame, output.to);
+        for (const to of output.to) {
+          world.toReplica(name, to, { kind: 'session', frame }, () => describeSessionRequest(frame));
+        }
+        return;
+      }
+      case 'record': {
+        const frame = copyFrame(output.frame);
+        for (const to of output.to) {
+          world.toWitness(name, to, { kind: 'record', frame }, () => describeRecordRequest(frame));
+        }
+        return;
+      }
+      case 'numbered':
+      case 'completed':
+      case 'level':
+      case 'refused':
+        this.onCallerOutput(output);
+        return;
+      case 'configWanted':
+        world.wantConfig(name);
+        return;
+      default:
+        unreachable(output);
+    }
+  }
+
+  private observeWrites(frame: SessionRequest, to: readonly number[]): void {
+    for (const { command } of frame.writes) {
+      if (command === undefined) continue;
+      for (const replica of to) {
+        const sent = `${command.session}#${command.seq}>${replica}`;
+        if (this.sentWrites.has(sent)) this.world.census.count('resend');
+        else this.sentWrites.add(sent);
+      }
+    }
+  }
+}

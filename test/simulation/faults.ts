@@ -1,0 +1,205 @@
+// What goes wrong in a run, and when: streams break and come back, links are held, clients move to another replica,
+// leaders are deposed or lost, client processes vanish. Stops when the run is healed.
+
+import type { ClientProcess } from './client-process.js';
+import type { World } from './node.js';
+import type { ReplicaProcess } from './replica-process.js';
+import type { ScriptedCoordinator } from './scripted-coordinator.js';
+import type { WitnessProcess } from './witness-process.js';
+
+/** What faults can strike. */
+export interface FaultTargets {
+  replicas: readonly ReplicaProcess[];
+  witnesses: readonly WitnessProcess[];
+  clients: readonly ClientProcess[];
+  coordinator: ScriptedCoordinator;
+}
+
+/** Two processes with streams between them. */
+type Pair =
+  | { kind: 'clientReplica'; client: ClientProcess; replica: ReplicaProcess }
+  | { kind: 'clientWitness'; client: ClientProcess; witness: WitnessProcess }
+  | { kind: 'replicas'; one: ReplicaProcess; other: ReplicaProcess }
+  | { kind: 'replicaWitness'; replica: ReplicaProcess; witness: WitnessProcess };
+
+/** The faults of one run. */
+export class Faults {
+  private readonly pairs: Pair[];
+
+  constructor(
+    private readonly world: World,
+    private readonly targets: FaultTargets,
+  ) {
+    this.pairs = listPairs(targets);
+  }
+
+  /** Sets everything going. */
+  begin(): void {
+    const { faults, rebindEveryUs } = this.world.plan;
+    this.repeat(faults.reconnectEveryUs, () => this.reconnect());
+    this.repeat(faults.holdEveryUs, () => this.hold());
+    this.repeat(rebindEveryUs, () => this.rebind());
+  }
+
+  /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
+  heal(): void {
+    this.world.network.heal();
+    for (const pair of this.pairs) this.announceUp(pair);
+  }
+
+  /** Opens the streams of the start. */
+  connect(): void {
+    for (const pair of this.pairs) this.announceUp(pair);
+  }
+
+  /** Changes the view; at times because the leader is gone for good. */
+  strikeLeader(): void {
+    const { plan, random, census, timeline } = this.world;
+    const { replicas, clients, coordinator } = this.targets;
+    const leader = replicas[coordinator.config.leader];
+    const left = replicas.filter(({ isAlive }) => isAlive).length;
+    const canLose = left - 1 > plan.replicas / 2;
+    if (leader?.isAlive === true && canLose && random.chance(plan.leaderLoss)) {
+      census.count('leaderLost');
+      leader.lose();
+      for (const client of clients) {
+        timeline.after(random.below(5000), () => {
+          client.input({ kind: 'replicaDown', replica: leader.index });
+          this.bind(client);
+        });
+      }
+    }
+    if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
+    if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    timeline.after(random.below(5000), () => coordinator.changeView(random.chance(0.8) ? (leader?.index ?? -1) : -1));
+  }
+
+  /**
+   * The leader loses touch with its peers first: what it ordered last is then known to the witnesses alone. What one
+   * client sends to the witnesses comes late as well, so that they see another order than the leader does.
+   */
+  private cutOff(leader: ReplicaProcess): void {
+    const { random, network, census } = this.world;
+    census.count('cutOff');
+    const client = random.pick(this.targets.clients);
+    const delayUs = random.pick([500, 2000, 20_000]);
+    for (const { name } of this.targets.witnesses) if (random.chance(0.8)) network.hold(client.name, name, delayUs);
+    const durationUs = random.pick([6000, 20_000, 60_000]);
+    for (const { name } of this.targets.replicas) {
+      if (name === leader.name) continue;
+      network.hold(leader.name, name, durationUs);
+      network.hold(name, leader.name, durationUs);
+    }
+  }
+
+  /** A client process vanishes, if another one is left. */
+  strikeClient(): void {
+    const { random, census } = this.world;
+    const alive = this.targets.clients.filter(({ isAlive }) => isAlive);
+    if (alive.length < 2) return;
+    const client = random.pick(alive);
+    census.count('clientLost');
+    client.lose();
+    for (const replica of this.targets.replicas) replica.input({ kind: 'clientGone', client: client.id });
+    for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
+  }
+
+  /** Binds a client to some replica that lives. */
+  bind(client: ClientProcess): void {
+    const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
+    client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
+  }
+
+  private repeat(meanUs: number, strike: () => void): void {
+    if (meanUs <= 0) return;
+    const { timeline, random, network } = this.world;
+    timeline.after(random.below(2 * meanUs), () => {
+      if (!network.isHostile) return;
+      strike();
+      this.repeat(meanUs, strike);
+    });
+  }
+
+  private rebind(): void {
+    this.world.census.count('rebind');
+    this.bind(this.world.random.pick(this.targets.clients));
+  }
+
+  private hold(): void {
+    const { random, plan, network } = this.world;
+    const [from, to] = namesOf(random.pick(this.pairs));
+    const durationUs = random.below(plan.faults.holdUs);
+    if (random.chance(0.5)) network.hold(from, to, durationUs);
+    else network.hold(to, from, durationUs);
+  }
+
+  private reconnect(): void {
+    const { random, network, timeline } = this.world;
+    const pair = random.pick(this.pairs);
+    const [one, other] = namesOf(pair);
+    network.breakStreams(one, other);
+    this.world.note(() => `streams between ${one} and ${other} break`);
+    this.announceDown(pair);
+    timeline.after(random.below(5000), () => {
+      network.restoreStreams(one, other);
+      this.announceUp(pair);
+    });
+  }
+
+  private announceDown(pair: Pair): void {
+    const { random } = this.world;
+    // A node learns that a client's stream ended only at times before the client is back.
+    const isNoticed = random.chance(0.5);
+    if (pair.kind === 'clientReplica') {
+      pair.client.input({ kind: 'replicaDown', replica: pair.replica.index });
+      if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
+    } else if (pair.kind === 'clientWitness') {
+      pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
+      if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
+    }
+  }
+
+  private announceUp(pair: Pair): void {
+    switch (pair.kind) {
+      case 'clientReplica':
+        if (pair.replica.isAlive) pair.client.input({ kind: 'replicaUp', replica: pair.replica.index });
+        return;
+      case 'clientWitness':
+        pair.client.input({ kind: 'witnessUp', witness: pair.witness.index });
+        return;
+      case 'replicas':
+        pair.one.input({ kind: 'peerUp', replica: pair.other.index });
+        pair.other.input({ kind: 'peerUp', replica: pair.one.index });
+        return;
+      case 'replicaWitness':
+        // Nobody is told: what a lost collection would have removed is reported as stale.
+        return;
+    }
+  }
+}
+
+function listPairs({ replicas, witnesses, clients }: FaultTargets): Pair[] {
+  const pairs: Pair[] = [];
+  for (const client of clients) {
+    for (const replica of replicas) pairs.push({ kind: 'clientReplica', client, replica });
+    for (const witness of witnesses) pairs.push({ kind: 'clientWitness', client, witness });
+  }
+  for (const one of replicas) {
+    for (const other of replicas) if (one.index < other.index) pairs.push({ kind: 'replicas', one, other });
+    for (const witness of witnesses) pairs.push({ kind: 'replicaWitness', replica: one, witness });
+  }
+  return pairs;
+}
+
+function namesOf(pair: Pair): [string, string] {
+  switch (pair.kind) {
+    case 'clientReplica':
+      return [pair.client.name, pair.replica.name];
+    case 'clientWitness':
+      return [pair.client.name, pair.witness.name];
+    case 'replicas':
+      return [pair.one.name, pair.other.name];
+    case 'replicaWitness':
+      return [pair.replica.name, pair.witness.name];
+  }
+}

@@ -1,0 +1,102 @@
+// What every simulated process has in common: a core, event-loop turns of random length, ticks, and a life that can
+// end. The world is what processes share: time, chance, the network, the counters and the transcript.
+
+import type {
+  ClientInput,
+  Core,
+  ReplicaInput,
+  ReplicaOutput,
+  WitnessInput,
+  WitnessOutput,
+} from '../../protocol/core.js';
+import type { Census } from './census.js';
+import type { Network } from './network.js';
+import type { SimulationPlan } from './plan.js';
+import type { SeededRandom } from './random.js';
+import type { Timeline } from './timeline.js';
+
+/** What all processes of one run share. */
+export interface World {
+  plan: SimulationPlan;
+  timeline: Timeline;
+  random: SeededRandom;
+  census: Census;
+  network: Network;
+  /** Writes a line of the transcript; `describe` runs only if somebody reads it. */
+  note(describe: () => string): void;
+  /** Sends to a process over the network; `describe` is the line of the transcript when it arrives. */
+  toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void;
+  toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void;
+  toClient(from: string, id: number, input: ClientInput, describe: () => string): void;
+  /** Sends to a client over the bus. */
+  publish(from: string, id: number, input: ClientInput, describe: () => string): void;
+  /** Answers a call of the coordinator. */
+  answerCall(from: string, output: CallAnswer): void;
+  /** A client asks the coordinator for the configuration of the moment. */
+  wantConfig(from: string): void;
+}
+
+/** What answers a call of the coordinator. */
+export type CallAnswer =
+  | Extract<ReplicaOutput, { kind: 'fenced' | 'led' }>
+  | Extract<WitnessOutput, { kind: 'sealed' | 'recovered' | 'started' | 'ended' | 'callRefused' }>;
+
+/** Inputs that every core knows. */
+type Beat = { kind: 'tick' } | { kind: 'turnEnd' };
+
+/** One process. Subclasses carry its outputs out. */
+export abstract class SimulatedNode<Input, Output> {
+  isAlive = true;
+  private readonly outputs: Output[] = [];
+  private isInTurn = false;
+
+  protected constructor(
+    readonly name: string,
+    protected readonly world: World,
+    private readonly machine: Core<Input | Beat, Output>,
+  ) {}
+
+  /** Hands one input to the core, at once, and carries out what it answers. */
+  input(input: Input): void {
+    if (!this.isAlive) return;
+    this.step(input);
+    if (this.isInTurn) return;
+    this.isInTurn = true;
+    this.world.timeline.after(this.world.random.below(this.world.plan.turnUs), () => {
+      this.isInTurn = false;
+      if (!this.isAlive) return;
+      this.step({ kind: 'turnEnd' });
+      this.onTurnEnded();
+    });
+  }
+
+  /** Lets time pass for this process every `periodUs`, as long as it lives. */
+  tickEvery(periodUs: number): void {
+    this.world.timeline.after(periodUs, () => {
+      if (!this.isAlive) return;
+      this.step({ kind: 'tick' });
+      this.step({ kind: 'turnEnd' });
+      this.tickEvery(periodUs);
+    });
+  }
+
+  /** The process is gone for good, with everything it held. */
+  lose(): void {
+    this.isAlive = false;
+    this.world.note(() => `${this.name} is lost`);
+  }
+
+  protected abstract carryOut(output: Output): void;
+
+  protected onTurnEnded(): void {}
+
+  private step(input: Input | Beat): void {
+    const { outputs } = this;
+    this.machine.step(input, this.world.timeline.nowUs, outputs);
+    for (let index = 0; index < outputs.length; index++) {
+      const output = outputs[index];
+      if (output !== undefined) this.carryOut(output);
+    }
+    outputs.length = 0;
+  }
+}

@@ -1,0 +1,174 @@
+// What one seed stands for: the shape of the cluster, the workload and how hostile the network is. Everything random
+// about the size of a run is decided here, before it starts, and can be overridden by a canary or a test.
+
+import { SeededRandom } from './random.js';
+
+/** How acknowledgements over the bus fare: at times lost, lost without anybody knowing, or carried by the streams. */
+export type BusMode = 'lossy' | 'silent' | 'absent';
+
+/** Weights of the operations of a workload. */
+export interface OperationMix {
+  put: number;
+  get: number;
+  delete: number;
+  compareAndSet: number;
+  batch: number;
+  scan: number;
+}
+
+/** Probabilities and rates of faults; all zero once the run is healed. */
+export interface FaultPlan {
+  /** Share of frames that vanish. */
+  drop: number;
+  /** Share of frames that arrive twice. */
+  duplicate: number;
+  /** Share of frames that take up to `tailUs` longer. */
+  tail: number;
+  tailUs: number;
+  /** True if frames of one stream may overtake each other. */
+  reorders: boolean;
+  /** Mean time between two breaks of a stream, over the whole cluster; 0 for none. */
+  reconnectEveryUs: number;
+  /** Mean time between two holds of a directed link; 0 for none. */
+  holdEveryUs: number;
+  /** Longest hold. */
+  holdUs: number;
+  /** Share of bus messages lost. */
+  busLoss: number;
+}
+
+/** A whole run. */
+export interface SimulationPlan {
+  seed: number;
+  replicas: number;
+  witnesses: number;
+  fastQuorum: number;
+  /** Client processes. */
+  clients: number;
+  /** Sessions of each. */
+  sessionsPerClient: number;
+  /** Operations in flight per session. */
+  depth: number;
+  keys: number;
+  /** Operations of all sessions together. */
+  operations: number;
+  /** Share of strong operations where the kind allows both. */
+  strong: number;
+  mix: OperationMix;
+  /** Longest pause between an answer and the next operation. */
+  thinkUs: number;
+  /** Share of operations whose caller stops waiting. */
+  abandon: number;
+  /** Shortest one-way latency of a link and the spread of the links' own latencies. */
+  latencyUs: number;
+  latencySpreadUs: number;
+  /** Longest event-loop turn. */
+  turnUs: number;
+  bus: BusMode;
+  faults: FaultPlan;
+  /** Mean time between two rebinds of a client; 0 for none. */
+  rebindEveryUs: number;
+  /** View changes during the run. */
+  viewChanges: number;
+  /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
+  leaderLoss: number;
+  /** Share of view changes before which the leader is cut off from its peers for a while. */
+  cutOff: number;
+  /** Share of view changes at which a client process vanishes too, so that it resends nothing. */
+  clientLossAtStrike: number;
+  /** Client processes that vanish at other times. */
+  clientLosses: number;
+  /** Longest time until a node or client hears of a configuration. */
+  announceUs: number;
+  /** Queues and pools have hardly any room. */
+  isTight: boolean;
+  writeSetLimit: number;
+  descriptorLimit: number;
+  shards: number;
+}
+
+/** A part of a plan that is set rather than drawn. */
+export type PlanOverrides = Partial<SimulationPlan>;
+
+const NO_FAULTS: FaultPlan = {
+  drop: 0,
+  duplicate: 0,
+  tail: 0,
+  tailUs: 0,
+  reorders: false,
+  reconnectEveryUs: 0,
+  holdEveryUs: 0,
+  holdUs: 0,
+  busLoss: 0,
+};
+
+/** The plan of a seed. */
+export function createPlan(seed: number, overrides: PlanOverrides = {}): SimulationPlan {
+  const random = new SeededRandom(seed, 1);
+  const [witnesses, fastQuorum] = random.pick([
+    [3, 3],
+    [3, 3],
+    [1, 1],
+    [5, 4],
+  ] as const);
+  const intensity = random.pick([0, 0.3, 1]);
+  const plan: SimulationPlan = {
+    seed,
+    replicas: random.chance(0.7) ? 3 : 5,
+    witnesses,
+    fastQuorum,
+    clients: random.between(1, 3),
+    sessionsPerClient: random.between(1, 3),
+    depth: random.between(1, 6),
+    keys: random.between(1, 8),
+    operations: random.between(200, 260),
+    strong: random.pick([0.2, 0.5, 0.8]),
+    mix: createMix(random),
+    thinkUs: random.pick([0, 500, 3000]),
+    abandon: random.chance(0.3) ? 0.02 : 0,
+    latencyUs: random.between(50, 300),
+    latencySpreadUs: random.pick([100, 1000, 3000]),
+    turnUs: random.pick([10, 100, 400]),
+    bus: random.pick(['lossy', 'lossy', 'lossy', 'silent', 'absent']),
+    faults: createFaults(random, intensity),
+    rebindEveryUs: random.chance(0.4) ? random.between(10_000, 60_000) : 0,
+    viewChanges: random.pick([0, 1, 2, 4]),
+    leaderLoss: random.pick([0, 0.5]),
+    cutOff: random.pick([0, 0.5]),
+    clientLossAtStrike: random.pick([0, 0, 0.3]),
+    clientLosses: random.chance(0.2) ? 1 : 0,
+    announceUs: random.pick([500, 5000, 50_000]),
+    isTight: random.chance(0.2),
+    writeSetLimit: random.pick([8, 64, 1024]),
+    descriptorLimit: random.pick([16, 200]),
+    shards: random.pick([1, 4, 64]),
+  };
+  return { ...plan, ...overrides };
+}
+
+function createMix(random: SeededRandom): OperationMix {
+  const writeHeavy = random.chance(0.5);
+  return {
+    put: writeHeavy ? 40 : 15,
+    get: writeHeavy ? 30 : 60,
+    delete: random.pick([2, 8]),
+    compareAndSet: random.pick([0, 10, 20]),
+    batch: random.pick([0, 6]),
+    scan: random.pick([0, 6]),
+  };
+}
+
+function createFaults(random: SeededRandom, intensity: number): FaultPlan {
+  if (intensity === 0) return NO_FAULTS;
+  return {
+    drop: random.pick([0, 0.03, 0.1]) * intensity,
+    duplicate: random.pick([0, 0.05, 0.15]) * intensity,
+    tail: random.pick([0, 0.1, 0.3]) * intensity,
+    tailUs: random.pick([1000, 5000, 20_000]),
+    reorders: random.chance(0.5),
+    reconnectEveryUs: random.pick([0, 5000, 20_000]) / intensity,
+    holdEveryUs: random.pick([0, 1000, 5000]) / intensity,
+    holdUs: random.pick([3000, 15_000, 50_000]),
+    busLoss: random.pick([0, 0.3, 0.9]),
+  };
+}

@@ -1,0 +1,398 @@
+// One run: a cluster of production cores with its clients in virtual time, first under faults, then healed until
+// everything is quiet. What comes out is a history for the checkers, what the replicas ended with, and what did not
+// come to rest.
+
+import { Buffer } from 'node:buffer';
+import type { ClientInput, ReplicaInput, WitnessInput } from '../../protocol/core.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
+import { EpochStatus } from '../../protocol/messages.js';
+import { ReplicaCore } from '../../protocol/replica/replica-core.js';
+import type { ReplicaRules } from '../../protocol/replica/rules.js';
+import { ClientCore } from '../../protocol/session/client-core.js';
+import type { SessionRules } from '../../protocol/session/rules.js';
+import type { WitnessRules } from '../../protocol/witness/rules.js';
+import { WitnessCore } from '../../protocol/witness/witness-core.js';
+import type { HistoryEvent } from '../checkers/history.js';
+import { Census } from './census.js';
+import { ClientProcess } from './client-process.js';
+import { Faults } from './faults.js';
+import { Network } from './network.js';
+import type { CallAnswer, World } from './node.js';
+import type { SimulationPlan } from './plan.js';
+import { SeededRandom } from './random.js';
+import { ReplicaProcess } from './replica-process.js';
+import { ScriptedCoordinator } from './scripted-coordinator.js';
+import { Timeline } from './timeline.js';
+import { copyFrame } from './wire-copy.js';
+import { WitnessProcess } from './witness-process.js';
+import { Workload } from './workload.js';
+
+/** Rules that take the place of the real ones; for canaries. */
+export interface ReplacedRules {
+  replica?: ReplicaRules;
+  witness?: WitnessRules;
+  session?: SessionRules;
+}
+
+/** What a run left behind. */
+export interface SimulationResult {
+  plan: SimulationPlan;
+  history: HistoryEvent[];
+  /** What every replica holds at the end; base64 of key to base64 of value. Empty if the replicas differ. */
+  finalState: Map<string, string>;
+  /** What should have come to rest and did not, as sentences; empty if all is well. */
+  unrest: string[];
+  census: Census;
+  /** Virtual microseconds. */
+  durationUs: number;
+  /** Every message and answer as a line, if it was asked for. */
+  transcript: string[];
+}
+
+/** How a run is made. */
+export interface SimulationOptions {
+  plan: SimulationPlan;
+  rules?: ReplacedRules;
+  /** Keep a transcript; costs time. */
+  transcript?: boolean;
+}
+
+/** Longest hostile phase. */
+const HOSTILE_US = 1_500_000;
+/** Longest time from healing to rest. */
+const REST_US = 6_000_000;
+const REST_CHECK_US = 25_000;
+const NODE_TICK_US = 10_000;
+const CLIENT_TICK_US = 5_000;
+
+/** Runs a plan to its end. Throws what a core throws. */
+export function runSimulation(options: SimulationOptions): SimulationResult {
+  return new Simulation(options).run();
+}
+
+class Simulation implements World {
+  readonly plan: SimulationPlan;
+  readonly timeline = new Timeline();
+  readonly random: SeededRandom;
+  readonly census = new Census();
+  readonly network: Network;
+  private readonly transcript: string[] | null;
+  private readonly replicas: ReplicaProcess[] = [];
+  private readonly replicaCores: ReplicaCore[] = [];
+  private readonly witnesses: WitnessProcess[] = [];
+  private readonly witnessCores: WitnessCore[] = [];
+  private readonly clients = new Map<string, ClientProcess>();
+  private readonly clientCores: ClientCore[] = [];
+  private readonly coordinator: ScriptedCoordinator;
+  private readonly workload: Workload;
+  private readonly faults: Faults;
+  private isOver = false;
+  private unrest: string[] = [];
+
+  constructor({ plan, rules = {}, transcript = false }: SimulationOptions) {
+    this.plan = plan;
+    this.random = new SeededRandom(plan.seed);
+    this.transcript = transcript ? [] : null;
+    const { timeline, random, census } = this;
+    this.network = new Network({ timeline, random, census, ...plan });
+    const config = createFirstConfig(plan);
+    this.createNodes(config, rules);
+    this.coordinator = new ScriptedCoordinator(
+      {
+        world: this,
+        liveReplicas: () => this.replicas.filter(({ isAlive }) => isAlive).map(({ index }) => index),
+        announce: (announced) => this.announce(announced),
+      },
+      config,
+    );
+    this.workload = new Workload(this);
+    this.createClients(config, rules);
+    const clients = [...this.clients.values()];
+    this.faults = new Faults(this, {
+      replicas: this.replicas,
+      witnesses: this.witnesses,
+      clients,
+      coordinator: this.coordinator,
+    });
+  }
+
+  run(): SimulationResult {
+    const { plan, timeline } = this;
+    this.announce(this.coordinator.config);
+    this.faults.connect();
+    this.coordinator.bootstrap();
+    let session = 0;
+    for (const client of this.clients.values()) {
+      this.faults.bind(client);
+      for (let count = 0; count < plan.sessionsPerClient; count++) this.workload.start(client, ++session);
+    }
+    this.faults.begin();
+    this.scheduleStrikes();
+    this.awaitExhaustion(HOSTILE_US);
+    while (!this.isOver && timeline.step());
+    return this.result();
+  }
+
+  note(describe: () => string): void {
+    this.transcript?.push(`${String(this.timeline.nowUs).padStart(9)} ${describe()}`);
+  }
+
+  toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void {
+    const node = this.replicas[index];
+    if (node !== undefined)
+      this.carry(
+        from,
+        node.name,
+        () => node.isAlive,
+        () => node.input(input),
+        describe,
+      );
+  }
+
+  toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
+    const node = this.witnesses[index];
+    if (node !== undefined)
+      this.carry(
+        from,
+        node.name,
+        () => node.isAlive,
+        () => node.input(input),
+        describe,
+      );
+  }
+
+  toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
+    const node = this.clients.get(`c${id}`);
+    if (node !== undefined)
+      this.carry(
+        from,
+        node.name,
+        () => node.isAlive,
+        () => node.input(input),
+        describe,
+      );
+  }
+
+  publish(from: string, id: number, input: ClientInput, describe: () => string): void {
+    const node = this.clients.get(`c${id}`);
+    if (node === undefined) return;
+    this.network.publish(() => {
+      this.note(() => `${from}⇝${node.name} ${describe()}`);
+      node.input(input);
+    });
+  }
+
+  answerCall(from: string, answer: CallAnswer): void {
+    const copy = copyFrame(answer);
+    this.carry(
+      from,
+      'k',
+      () => true,
+      () => this.coordinator.answered(copy),
+      () => copy.kind,
+    );
+  }
+
+  wantConfig(from: string): void {
+    const client = this.clients.get(from);
+    if (client === undefined) return;
+    this.carry(
+      from,
+      'k',
+      () => true,
+      () => this.sendConfig(client, this.coordinator.config),
+      () => 'config?',
+    );
+  }
+
+  private carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void {
+    this.network.send(from, to, () => {
+      if (!isThere()) return;
+      this.note(() => `${from}→${to} ${describe()}`);
+      deliver();
+    });
+  }
+
+  private createNodes({ clusterId, replicas, witnesses }: ClusterConfig, rules: ReplacedRules): void {
+    const { shards, descriptorLimit } = this.plan;
+    for (const { id, index, incarnation } of replicas) {
+      const core = new ReplicaCore({
+        ...{ clusterId, id, incarnation, shards, descriptorLimit },
+        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000 },
+        ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
+        ...(rules.replica === undefined ? {} : { rules: rules.replica }),
+      });
+      const node = new ReplicaProcess(index, this, core);
+      node.tickEvery(NODE_TICK_US + index);
+      this.replicas.push(node);
+      this.replicaCores.push(core);
+    }
+    for (const { id, index, incarnation } of witnesses) {
+      const core = new WitnessCore({
+        ...{ clusterId, id, incarnation, shards, staleAfterUs: 30_000 },
+        ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
+        ...(rules.witness === undefined ? {} : { rules: rules.witness }),
+      });
+      const node = new WitnessProcess(index, this, core);
+      node.tickEvery(NODE_TICK_US + index);
+      this.witnesses.push(node);
+      this.witnessCores.push(core);
+    }
+  }
+
+  private createClients(config: ClusterConfig, rules: ReplacedRules): void {
+    const { clusterId } = config;
+    for (let clientId = 1; clientId <= this.plan.clients; clientId++) {
+      const core = new ClientCore({
+        ...{ clusterId, clientId, config, writeSetLimit: this.plan.writeSetLimit },
+        ...{ ackWaitUs: 20_000, retryUs: 50_000 },
+        ...(rules.session === undefined ? {} : { rules: rules.session }),
+      });
+      const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
+      client.tickEvery(CLIENT_TICK_US + clientId);
+      this.clients.set(client.name, client);
+      this.clientCores.push(core);
+    }
+  }
+
+  /** Tells a configuration to everybody, each after a delay of its own. */
+  private announce(config: ClusterConfig): void {
+    const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
+    for (const node of this.replicas) {
+      this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
+    }
+    for (const client of this.clients.values()) {
+      this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(client, config));
+    }
+  }
+
+  private sendConfig(client: ClientProcess, config: ClusterConfig): void {
+    this.carry(
+      'k',
+      client.name,
+      () => client.isAlive,
+      () => client.input({ kind: 'config', config }),
+      () => {
+        return `config e${config.epoch} ${config.status === EpochStatus.open ? 'open' : 'recovering'}`;
+      },
+    );
+  }
+
+  /** View changes and losses fall at random points of the workload, not of time. */
+  private scheduleStrikes(): void {
+    const { plan, random, timeline, workload } = this;
+    const strikes: { at: number; strike: () => void }[] = [];
+    const draw = (): number => random.between(1, plan.operations - 1);
+    for (let count = 0; count < plan.viewChanges; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.strikeLeader() });
+    for (let count = 0; count < plan.clientLosses; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
+    strikes.sort((one, other) => one.at - other.at);
+    const watch = (): void => {
+      while (strikes[0] !== undefined && workload.submitted >= strikes[0].at) strikes.shift()?.strike();
+      if (strikes.length > 0 && this.network.isHostile) timeline.after(500, watch);
+    };
+    watch();
+  }
+
+  private awaitExhaustion(untilUs: number): void {
+    if (!this.workload.isExhausted && this.timeline.nowUs < untilUs) {
+      this.timeline.after(5000, () => this.awaitExhaustion(untilUs));
+      return;
+    }
+    this.note(() => 'everything heals');
+    this.faults.heal();
+    this.announce(this.coordinator.config);
+    this.awaitRest(this.timeline.nowUs + REST_US, false);
+  }
+
+  private awaitRest(untilUs: number, isFinishing: boolean): void {
+    this.timeline.after(REST_CHECK_US, () => {
+      this.unrest = isFinishing ? [...this.findUnrest(), ...this.findFullPools()] : this.findUnrest();
+      if (this.unrest.length === 0 && !isFinishing) {
+        this.workload.finish();
+        this.awaitRest(this.timeline.nowUs + REST_US, true);
+        return;
+      }
+      this.isOver = this.unrest.length === 0 || this.timeline.nowUs >= untilUs;
+      if (!this.isOver) this.awaitRest(untilUs, isFinishing);
+    });
+  }
+
+  private findUnrest(): string[] {
+    const unrest: string[] = [];
+    const { config } = this.coordinator;
+    if (config.status !== EpochStatus.open) unrest.push(`epoch ${config.epoch} never opened`);
+    const unfinished = this.workload.unfinished();
+    if (unfinished.length > 0)
+      unrest.push(`${unfinished.length} operations are not through: ${unfinished.slice(0, 5).join(', ')}`);
+    for (const { session, client } of this.workload.sessions()) {
+      const writeSet = this.clientCores[client - 1]?.inspectSession(session)?.writeSet ?? 0;
+      if (writeSet > 0) unrest.push(`the write set of session ${session} holds ${writeSet} writes`);
+    }
+    return [...unrest, ...this.findDifferences()];
+  }
+
+  private findFullPools(): string[] {
+    return this.witnessCores.flatMap((core, index) => {
+      const { poolEntries = 0 } = core.stats();
+      return poolEntries === 0 ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+    });
+  }
+
+  /** Equal logs, equal state: on every replica that lives. */
+  private findDifferences(): string[] {
+    const states = this.replicaCores
+      .filter((_, index) => this.replicas[index]?.isAlive === true)
+      .map((core) => {
+        const { commitSlot, appliedSlot, digest, lastSlot } = core.inspect();
+        return `commit ${commitSlot}, applied ${appliedSlot}, last ${lastSlot}, digest ${digest}`;
+      });
+    return new Set(states).size === 1 ? [] : [`replicas differ: ${states.join(' | ')}`];
+  }
+
+  private finalState(): Map<string, string> {
+    const state = new Map<string, string>();
+    const index = this.replicas.findIndex(({ isAlive }) => isAlive);
+    this.replicaCores[index]?.forEachKey((key, value) => state.set(textToBase64(key), textToBase64(value)));
+    return state;
+  }
+
+  private result(): SimulationResult {
+    const { plan, census, timeline, unrest } = this;
+    return {
+      plan,
+      history: this.workload.history,
+      finalState: this.finalState(),
+      unrest,
+      census,
+      durationUs: timeline.nowUs,
+      transcript: this.transcript ?? [],
+    };
+  }
+}
+
+/** Text with one character for each byte, as the replicas keep it. */
+function textToBase64(text: string): string {
+  return Buffer.from(text, 'latin1').toString('base64');
+}
+
+function createFirstConfig(plan: SimulationPlan): ClusterConfig {
+  const member = (prefix: string) => (_: unknown, index: number) => ({
+    id: `${prefix}${index}`,
+    index,
+    address: `${prefix}${index}:1`,
+    incarnation: 100 + index,
+  });
+  return {
+    clusterId: `simulated-${plan.seed}`,
+    epoch: 1,
+    status: EpochStatus.recovering,
+    leader: 0,
+    replicas: Array.from({ length: plan.replicas }, member('r')),
+    witnesses: Array.from({ length: plan.witnesses }, member('w')),
+    fastQuorum: plan.fastQuorum,
+    openSlot: 0,
+    natsUrl: '',
+  };
+}

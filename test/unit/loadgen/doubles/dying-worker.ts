@@ -1,0 +1,12 @@
+// A client process that ends in the middle of its first load.
+
+import { MemoryClient } from '../../../../loadgen/memory-client.js';
+import { serveWorker } from '../../../../loadgen/worker-host.js';
+
+serveWorker(
+  async () =>
+    new MemoryClient({
+      delayMs: 2,
+      tamper: () => process.exit(9),
+    }),
+);

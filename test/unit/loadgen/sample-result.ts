@@ -1,0 +1,63 @@
+// A small result for tests of reports, goals and exit codes.
+
+import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+
+import { parsePlan, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
+import { type PointResult, summarizePoint } from '../../../loadgen/point.js';
+import type { RunResult } from '../../../loadgen/result.js';
+import type { PhaseResult } from '../../../loadgen/worker-messages.js';
+
+/** One process's measurement: the given latencies in microseconds, by class. */
+export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResult> = {}): PhaseResult {
+  const histograms = [0, 1, 2, 3].map((index) => {
+    const histogram = build({ highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: 3 });
+    for (const latencyUs of latenciesUs[index] ?? []) histogram.recordValue(latencyUs);
+    return encodeIntoCompressedBase64(histogram);
+  });
+  const strong = (latenciesUs[0]?.length ?? 0) + (latenciesUs[1]?.length ?? 0);
+  return {
+    recording: {
+      histograms,
+      operations: latenciesUs.reduce((sum, list) => sum + list.length, 0),
+      fast: strong,
+      slowReasons: {},
+      errors: 0,
+      unknown: 0,
+      errorCodes: {},
+    },
+    windowMs: 1000,
+    verification: { checked: 10, wrong: 0, found: 5, examples: [] },
+    acks: { nats: 9, stream: 1 },
+    epochChanges: 0,
+    health: { cpuShare: 0.5, loopDelayP99Ms: 1, sendLagP99Ms: 0.01, sendLagShare: 0.01, startLagMs: 1, rssBytes: 1 },
+    ...changes,
+  };
+}
+
+/** A point with the given throughputs, one window each. */
+export function samplePoint(threads: number, throughputs: number[]): PointResult {
+  const windows = throughputs.map((operations, at) => ({
+    iteration: at + 1,
+    results: [samplePhase([[], [], Array.from({ length: operations }, () => 1500), []])],
+  }));
+  return summarizePoint({ clients: 2, threads, pendings: 10 }, windows, []);
+}
+
+/** A result of the given points. */
+export function sampleResult(points: PointResult[], changes: Partial<RunResult> = {}): RunResult {
+  return {
+    schemaVersion: 1,
+    startedAt: '2030-01-01T00:00:00.000Z',
+    gitCommit: null,
+    dirty: false,
+    plan: parsePlan({}, SWEEP_DEFAULTS),
+    machine: { cpus: 2, cpuModel: 'test', memoryBytes: 1 << 30, platform: 'test', node: 'v20', loadAverage: 0 },
+    warmup: { streams: 16, ms: 10_000, operations: 1, errors: 0, verification: { checked: 1, wrong: 0, examples: [] } },
+    order: [],
+    points,
+    viewChanges: 0,
+    goalMet: null,
+    interrupted: false,
+    ...changes,
+  };
+}
