@@ -4,15 +4,27 @@
 import { copyCommand } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 
+/** Writes of one session that are relayed at a time, oldest first. */
+const RELAYED_PER_SESSION = 64;
+
 interface Held {
   write: CheckedWrite;
   sinceUs: number;
 }
 
+interface HeldSession {
+  /** By seq; in seq order if `isOrdered`. */
+  writes: Map<number, Held>;
+  /** Highest seq ever put in. */
+  highest: number;
+  /** False once an older write came behind a younger one, as happens after a broken stream. */
+  isOrdered: boolean;
+}
+
 /** Held writes by session and seq. */
 export class HeldWrites {
   readonly #limit: number;
-  readonly #sessions = new Map<number, Map<number, Held>>();
+  readonly #sessions = new Map<number, HeldSession>();
   #size = 0;
 
   constructor(limit: number) {
@@ -24,29 +36,31 @@ export class HeldWrites {
   }
 
   has(session: number, seq: number): boolean {
-    return this.#sessions.get(session)?.has(seq) ?? false;
+    return this.#sessions.get(session)?.writes.has(seq) ?? false;
   }
 
   /** Keeps a write. False if there is no room: then it may not be acknowledged. */
   hold(write: CheckedWrite, nowUs: number): boolean {
     const { session, seq } = write.command;
-    let writes = this.#sessions.get(session);
-    if (writes?.has(seq)) return true;
+    let held = this.#sessions.get(session);
+    if (held?.writes.has(seq)) return true;
     if (this.#size >= this.#limit) return false;
-    if (writes === undefined) {
-      writes = new Map();
-      this.#sessions.set(session, writes);
+    if (held === undefined) {
+      held = { writes: new Map(), highest: 0, isOrdered: true };
+      this.#sessions.set(session, held);
     }
+    if (seq < held.highest) held.isOrdered = false;
+    else held.highest = seq;
     // The copy keeps no frame alive; what else the write carried matters only to witnesses.
     const command = copyCommand(write.command);
-    writes.set(seq, { write: { ...write, command, traceContext: new Uint8Array(0) }, sinceUs: nowUs });
+    held.writes.set(seq, { write: { ...write, command, traceContext: new Uint8Array(0) }, sinceUs: nowUs });
     this.#size++;
     return true;
   }
 
   /** A session's writes up to `seq` are committed. */
   release(session: number, seq: number): void {
-    const writes = this.#sessions.get(session);
+    const writes = this.#sessions.get(session)?.writes;
     if (writes === undefined) return;
     for (const held of writes.keys()) {
       if (held > seq) continue;
@@ -56,20 +70,26 @@ export class HeldWrites {
     if (writes.size === 0) this.#sessions.delete(session);
   }
 
-  /** Up to `limit` writes held since before `untilUs`, in seq order per session; their clocks start again. */
+  /**
+   * Up to `limit` writes held since before `untilUs`, in seq order per session and only the first few of each: what
+   * follows them is ordered when it becomes first. Their clocks start again.
+   */
   takeDue(untilUs: number, nowUs: number, limit: number): CheckedWrite[] {
-    const due: CheckedWrite[] = [];
-    if (this.#size === 0) return due;
-    for (const writes of this.#sessions.values()) {
-      const seqs = [...writes.keys()].sort((a, b) => a - b);
-      for (const seq of seqs) {
-        const held = writes.get(seq);
-        if (held === undefined || held.sinceUs > untilUs) continue;
-        if (due.length >= limit) return due;
-        held.sinceUs = nowUs;
-        due.push(held.write);
+    const due: Held[] = [];
+    for (const session of this.#sessions.values()) {
+      if (!session.isOrdered) restoreOrder(session);
+      let first = 0;
+      for (const held of session.writes.values()) {
+        if (due.length >= limit || ++first > RELAYED_PER_SESSION) break;
+        if (held.sinceUs <= untilUs) due.push(held);
       }
     }
-    return due;
+    for (const held of due) held.sinceUs = nowUs;
+    return due.map(({ write }) => write).sort((a, b) => a.command.seq - b.command.seq);
   }
+}
+
+function restoreOrder(session: HeldSession): void {
+  session.writes = new Map([...session.writes].sort(([a], [b]) => a - b));
+  session.isOrdered = true;
 }

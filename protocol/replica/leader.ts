@@ -26,6 +26,9 @@ import { StrongReads } from './strong-reads.js';
 /** Held writes ordered by their own leader in one tick. */
 const RELAY_BATCH = 1024;
 
+/** Longest silence towards witnesses. */
+const COLLECT_US = 1_000_000;
+
 /** One epoch's leadership of one replica. */
 export class Leader {
   readonly #node: ReplicaNode;
@@ -39,6 +42,9 @@ export class Leader {
   readonly #touched = new Set<number>();
   /** Holes to report at the end of the turn: session → first missing seq. */
   readonly #holes = new Map<number, { fromSeq: number; client: number }>();
+  #nextRelayUs = 0;
+  /** When witnesses were last told what is committed. */
+  #collectedUs = 0;
   /** Slot of this epoch's own entry; nothing is committed before it is (A9, P6). */
   readonly ownSlot: number;
 
@@ -114,7 +120,8 @@ export class Leader {
   onTick(): void {
     const { held, isOpen, nowUs, options } = this.#node;
     this.#followers.onTick();
-    if (!isOpen) return;
+    if (!isOpen || nowUs < this.#nextRelayUs) return;
+    this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
     for (const write of held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH)) this.onRelayed(write);
   }
 
@@ -213,8 +220,18 @@ export class Leader {
     }
     const executed = record.results.get(seq);
     const { slot, result } = executed ?? { slot: 0, result: undefined };
-    // No further than `seq`, although more may be committed: the client takes `slot` for where its commits end.
-    this.#reply(client, { session, seq, slot, ok: false, committed: true, result, committedThrough: seq, stale: !executed });
+    // The client takes `slot` for where its commits end; what is committed beyond is said with a slot of its own.
+    if (record.lastSeq > seq) this.#node.replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
+    this.#reply(client, {
+      session,
+      seq,
+      slot,
+      ok: false,
+      committed: true,
+      result,
+      committedThrough: seq,
+      stale: !executed,
+    });
   }
 
   /** F4: a duplicate of an appended write joins it; the answer is the one it had. */
@@ -296,7 +313,10 @@ export class Leader {
   }
 
   #announceCommits(outputs: ReplicaOutput[]): void {
-    if (this.#touched.size === 0) return;
+    const { nowUs } = this.#node;
+    // An empty one now and then: a witness that heard of no commit would not know whom to report stale entries to.
+    if (this.#touched.size === 0 && nowUs - this.#collectedUs < COLLECT_US) return;
+    this.#collectedUs = nowUs;
     const { acks, clientOf, config, options, epoch, index } = this.#node;
     const committed: SessionWatermark[] = [];
     for (const session of this.#touched) {

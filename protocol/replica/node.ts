@@ -28,7 +28,7 @@ export interface ReplicaOptions {
   weakReadLimit?: number;
   /** How long a weak read waits before the client is referred on, microseconds. Default 200,000. */
   weakWaitUs?: number;
-  /** Age at which a held write is relayed to the leader, microseconds. Default 200,000. */
+  /** Age at which a held write is relayed to the leader, microseconds. Default 1,000,000. */
   relayAfterUs?: number;
   /** Committed entries kept for a follower that lags; beyond, it needs a snapshot. Default 262,144. */
   logEntriesLimit?: number;
@@ -96,7 +96,7 @@ export class ReplicaNode {
       heldLimit: 65_536,
       weakReadLimit: 10_000,
       weakWaitUs: 200_000,
-      relayAfterUs: 200_000,
+      relayAfterUs: 1_000_000,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
       rules: replicaRules,

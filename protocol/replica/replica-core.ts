@@ -50,6 +50,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   /** Answer owed to the leader at the end of the turn. */
   #answer: ReplicateResponse | null = null;
   #round = 0;
+  #nextRelayUs = 0;
 
   constructor(options: ReplicaOptions) {
     this.#node = new ReplicaNode(options);
@@ -148,6 +149,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (frame.epoch !== node.epoch) {
       return node.refuse(client, RefusalCode.epoch, `replica is in epoch ${node.epoch}, not ${frame.epoch}`);
     }
+    // Fenced before it was told its place: an acknowledgement could pass for another replica's.
+    if (node.config === null) return node.refuse(client, RefusalCode.notOpen, 'replica has no configuration yet');
     const leads = this.#ignoreStrong(frame, client);
     for (const write of frame.writes) this.#onWrite(write, client, leads);
     for (const query of frame.ackQueries) this.#onAckQuery(query.session, query.seq, client);
@@ -321,6 +324,15 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#leadCalls = [];
   }
 
+  /** E9: what this replica has held for long goes to the leader with the next answer. */
+  #maybeRelay(answer: ReplicateResponse): void {
+    const { counts, held, nowUs, options } = this.#node;
+    if (nowUs < this.#nextRelayUs) return;
+    this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
+    answer.relayed = held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH);
+    counts.relayed += answer.relayed.length;
+  }
+
   /** Joins an epoch; whatever leadership, promise or answer belonged to an older one ends here. */
   #becomeFollower(epoch: number): void {
     const node = this.#node;
@@ -350,9 +362,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#maybeReportLed(outputs);
     this.#weakReads.retry();
     if (this.#answer !== null) {
-      const { relayAfterUs } = node.options;
-      this.#answer.relayed = node.held.takeDue(node.nowUs - relayAfterUs, node.nowUs, RELAY_BATCH);
-      node.counts.relayed += this.#answer.relayed.length;
+      this.#maybeRelay(this.#answer);
       outputs.push({ kind: 'replicated', frame: this.#answer });
       this.#answer = null;
     }

@@ -168,14 +168,19 @@ export class Writes {
     if (session !== undefined) this.#clear(session, through, { epoch, slot }, byBus);
   }
 
+  /**
+   * Asks again. Only a session's first write is sent again for lack of an answer: if it was lost, the leader says what
+   * else it lacks, and if it was not, sending the rest would only add load where there is too much of it already.
+   */
   onTick(): void {
     const { isServing, nowUs, options } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      for (const op of session.unanswered.values()) if (nowUs - op.sentUs >= op.waitUs) this.#resend(op, session);
+      const [first] = session.unanswered.size > 0 ? session.unanswered.values() : session.writes.values();
+      if (first !== undefined && nowUs - first.sentUs >= first.waitUs) this.#resend(first, session);
       for (const op of session.writes.values()) {
-        if (nowUs - op.sentUs >= op.waitUs) this.#resend(op, session);
-        else if (!op.command.strong && !op.isAnswered && nowUs - op.askedUs >= options.ackWaitUs) this.#askForAck(op);
+        const isMissed = !op.command.strong && !op.isAnswered && nowUs - op.askedUs >= options.ackWaitUs;
+        if (isMissed) this.#askForAck(op);
       }
     }
   }

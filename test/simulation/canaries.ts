@@ -32,7 +32,7 @@ export interface CanaryReport {
 }
 
 /** Most histories spent on one canary. */
-const HISTORIES_LIMIT = 150;
+const HISTORIES_LIMIT = 300;
 
 function replica(name: string, broken: Partial<ReplicaRules>, overrides: PlanOverrides = {}): Canary {
   return { name, rules: { replica: { ...replicaRules, ...broken } }, overrides };

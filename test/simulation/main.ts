@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { runCanaries } from './canaries.js';
+import { createPlan } from './plan.js';
 import { describeViolation, judgeSeed, replayCommand, sweep } from './sweep.js';
 
 const HELP = `Runs the production cores in virtual time and judges the histories.
@@ -51,21 +52,17 @@ function reportSweep(from: number, count: number, asJson: boolean): number {
       process.stderr.write(`seed ${seed}: ${describeViolation(first)}\n  ${replayCommand(seed)}\n`);
   });
   const { events, ...totals } = report;
-  if (asJson) process.stdout.write(`${JSON.stringify(report)}\n`);
-  else
-    process.stdout.write(
-      `${JSON.stringify(totals, null, 2)}\n${Object.entries(events)
-        .map((pair) => pair.join(' '))
-        .join('\n')}\n`,
-    );
+  const counts = Object.entries(events).map((pair) => pair.join(' '));
+  const text = [JSON.stringify(totals, null, 2), ...counts].join('\n');
+  process.stdout.write(`${asJson ? JSON.stringify(report) : text}\n`);
   return report.violations > 0 ? 5 : 0;
 }
 
 function replay(seed: number): number {
-  const { result, violations } = judgeSeed({ seed, transcript: true });
-  process.stdout.write(`${JSON.stringify(result?.plan)}\n${result?.transcript.join('\n') ?? ''}\n`);
-  for (const violation of violations) process.stdout.write(`${describeViolation(violation)}\n`);
-  process.stdout.write(`${violations.length} violations\n`);
+  const transcript = [JSON.stringify(createPlan(seed))];
+  const { violations } = judgeSeed({ seed, transcript });
+  const lines = [...transcript, ...violations.map(describeViolation), `${violations.length} violations`];
+  process.stdout.write(`${lines.join('\n')}\n`);
   return violations.length > 0 ? 5 : 0;
 }
 

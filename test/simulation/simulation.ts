@@ -45,16 +45,14 @@ export interface SimulationResult {
   census: Census;
   /** Virtual microseconds. */
   durationUs: number;
-  /** Every message and answer as a line, if it was asked for. */
-  transcript: string[];
 }
 
 /** How a run is made. */
 export interface SimulationOptions {
   plan: SimulationPlan;
   rules?: ReplacedRules;
-  /** Keep a transcript; costs time. */
-  transcript?: boolean;
+  /** Takes a line for every message and answer, also if a core throws; costs time. */
+  transcript?: string[];
 }
 
 /** Longest hostile phase. */
@@ -89,10 +87,10 @@ class Simulation implements World {
   private isOver = false;
   private unrest: string[] = [];
 
-  constructor({ plan, rules = {}, transcript = false }: SimulationOptions) {
+  constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
     this.random = new SeededRandom(plan.seed);
-    this.transcript = transcript ? [] : null;
+    this.transcript = transcript ?? null;
     const { timeline, random, census } = this;
     this.network = new Network({ timeline, random, census, ...plan });
     const config = createFirstConfig(plan);
@@ -367,7 +365,6 @@ class Simulation implements World {
       unrest,
       census,
       durationUs: timeline.nowUs,
-      transcript: this.transcript ?? [],
     };
   }
 }

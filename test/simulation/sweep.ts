@@ -24,14 +24,15 @@ export interface RunOptions {
   seed: number;
   overrides?: PlanOverrides;
   rules?: ReplacedRules;
-  transcript?: boolean;
+  /** Takes the transcript. */
+  transcript?: string[];
 }
 
 /** Runs and judges one seed. */
-export function judgeSeed({ seed, overrides = {}, rules = {}, transcript = false }: RunOptions): JudgedRun {
+export function judgeSeed({ seed, overrides = {}, rules = {}, transcript }: RunOptions): JudgedRun {
   let result: SimulationResult;
   try {
-    result = runSimulation({ plan: createPlan(seed, overrides), rules, transcript });
+    result = runSimulation({ plan: createPlan(seed, overrides), rules, ...(transcript && { transcript }) });
   } catch (error) {
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { seed, result: null, violations: [{ property: 'invariant', detail, events: [] }] };

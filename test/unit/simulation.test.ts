@@ -41,18 +41,19 @@ describe('simulation', function () {
 
   it('the same seed gives the same run, byte for byte', () => {
     const digests = [1, 2].map(() => {
-      const { transcript, history } = runSimulation({ plan: createPlan(7), transcript: true });
+      const transcript: string[] = [];
+      const { history } = runSimulation({ plan: createPlan(7), transcript });
       return createHash('sha256').update(transcript.join('\n')).update(JSON.stringify(history)).digest('hex');
     });
     assert.equal(digests[0], digests[1]);
   });
 
   it('a transcript changes nothing about a run', () => {
-    const spoken = judgeSeed({ seed: 11, transcript: true }).result;
+    const transcript: string[] = [];
+    const spoken = judgeSeed({ seed: 11, transcript }).result;
     const silent = judgeSeed({ seed: 11 }).result;
     assert.deepEqual(spoken?.history, silent?.history);
-    assert.ok((spoken?.transcript.length ?? 0) > 500, 'the transcript is not there');
-    assert.equal(silent?.transcript.length, 0);
+    assert.ok(transcript.length > 500, 'the transcript is not there');
   });
 
   it('different seeds give different runs', () => {

@@ -1,11 +1,9 @@
-// Rules C and F, and what the review added for leaders (P3, P6): order, commit, exactly once, confirmation.
+// Rules C and F at the leader and its followers: order, commit, speculation, exactly once, confirmation rounds.
 
 import assert from 'node:assert/strict';
-import type { ClusterConfig, ReplicateResponse } from '../../../protocol/messages.js';
-import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
 import { write } from './lone-witness.js';
-import { type BrokenRules, CLUSTER, outcome, Story, valueOf } from './story.js';
-import { beginEpoch, changeView, fence, lead, ledOf, longestLog, open, openStory } from './view-change.js';
+import { type BrokenRules, CLUSTER, outcome, type Story, valueRead } from './story.js';
+import { changeView, fence, lead, ledOf, longestLog, open, openStory } from './view-change.js';
 
 /** A strong read by a client that is told the configuration, however long it takes. */
 function readNow(story: Story, client: number, key: string): string | null | undefined {
@@ -14,12 +12,15 @@ function readNow(story: Story, client: number, key: string): string | null | und
   story.settle();
   story.advance(20_000);
   story.settle();
-  return valueOf(read);
+  return valueRead(read);
 }
 
 function toLeader(story: Story, ...writes: ReturnType<typeof write>[]): ReturnType<Story['toReplica']> {
   const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
-  return story.toReplica(0, { kind: 'session', frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, ...reads } });
+  return story.toReplica(0, {
+    kind: 'session',
+    frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, ...reads },
+  });
 }
 
 describe('C: leader and replica', () => {
@@ -84,7 +85,7 @@ describe('C: leader and replica', () => {
     story.deliver('c1', 'r0');
     story.deliver('r0', 'c1');
     story.crash('c1');
-    const while1 = story.weakGet(2, 'x');
+    const during = story.weakGet(2, 'x');
     story.deliver('c2', 'r0');
     story.deliver('r0', 'c2');
     story.drop('*', '*');
@@ -100,7 +101,7 @@ describe('C: leader and replica', () => {
     story.deliver('c2', 'r0');
     story.deliver('r0', 'c2');
     assert.equal(outcome(call), 'pending');
-    assert.deepEqual([valueOf(while1), valueOf(after)], [null, null]);
+    assert.deepEqual([valueRead(during), valueRead(after)], [null, null]);
     assert.equal(story.replicas[0]?.inspect().uncommitted, 0);
   });
 
@@ -173,9 +174,11 @@ describe('F: exactly once', () => {
 
   const twiceInLog = (broken: BrokenRules) => {
     const story = openStory({ broken });
-    const entries = [write('1#1', { x: 'a' }), write('2#1', { x: 'b' }), write('1#1', { x: 'a' })].map(({ command }) => {
-      return { epoch: 1, command };
-    });
+    const entries = [write('1#1', { x: 'a' }), write('2#1', { x: 'b' }), write('1#1', { x: 'a' })].map(
+      ({ command }) => {
+        return { epoch: 1, command };
+      },
+    );
     const at = { prevSlot: 1, prevEpoch: 1, commitSlot: 4, openSlot: 1, round: 0, storedEverywhere: 0 };
     story.toReplica(1, { kind: 'replicate', frame: { clusterId: CLUSTER, epoch: 1, leader: 0, entries, ...at } });
     return [story.stateOf(1)[0], story.replicas[1]?.inspect().appliedSlot];
@@ -201,7 +204,8 @@ describe('F: exactly once', () => {
     assert.deepEqual([story.stateOf(0), story.replicas[0]?.inspect().lastSlot], [['x=b', 'y=1'], lastSlot]);
     const [reply] = toLeader(story, write('1#1', { x: 'a' }));
     assert.ok(reply?.kind === 'session');
-    const [{ committed, stale, result } = { committed: false, stale: false, result: undefined }] = reply.frame.writeReplies;
+    const [{ committed, stale, result } = { committed: false, stale: false, result: undefined }] =
+      reply.frame.writeReplies;
     assert.deepEqual([committed, stale, result], [true, true, undefined]);
   });
 
@@ -239,7 +243,10 @@ describe('F: exactly once', () => {
     const refusals = toLeader(story, write('1#1', { x: '2' })).flatMap((output) => {
       return output.kind === 'session' ? output.frame.refusals : [];
     });
-    assert.deepEqual(refusals.map(({ code, session, seq }) => [code, session, seq]), [[6, 1, 1]]);
+    assert.deepEqual(
+      refusals.map(({ code, session, seq }) => [code, session, seq]),
+      [[6, 1, 1]],
+    );
   });
 
   const oldRound = (broken: BrokenRules) => {
@@ -265,7 +272,9 @@ describe('F: exactly once', () => {
 
   it('F6: acknowledgements of a round that began before a read do not confirm it', () => {
     assert.deepEqual(oldRound({}), [0, undefined], 'the earlier read may be answered, the later one not');
-    const broken = { replica: { isConfirmed: (start: number, confirmed: number) => confirmed >= start && confirmed > 0 } };
+    const broken = {
+      replica: { isConfirmed: (start: number, confirmed: number) => confirmed >= start && confirmed > 0 },
+    };
     assert.deepEqual(oldRound(broken), [0, 0], 'without the rule a read after S x=1 sees nothing');
   });
 
@@ -278,7 +287,10 @@ describe('F: exactly once', () => {
     story.toClient(1, { kind: 'abandon', call: 2 });
     story.advance(100_000);
     story.settle();
-    assert.deepEqual([first.numbered, first.answer, second.numbered, second.refused], [true, undefined, false, 'abandoned']);
+    assert.deepEqual(
+      [first.numbered, first.answer, second.numbered, second.refused],
+      [true, undefined, false, 'abandoned'],
+    );
     assert.deepEqual(story.stateOf(0), ['x=1']);
     assert.equal(story.clients.get(1)?.inspectSession(1)?.isSettled, true);
   });

@@ -19,7 +19,14 @@ class LoneLeader {
   readonly core: ReplicaCore;
 
   constructor(followers: 0 | 2, options: Partial<ReplicaOptions> = {}) {
-    this.core = new ReplicaCore({ clusterId: CLUSTER, id: 'r0', incarnation: 1, shards: 1, descriptorLimit: 2, ...options });
+    this.core = new ReplicaCore({
+      clusterId: CLUSTER,
+      id: 'r0',
+      incarnation: 1,
+      shards: 1,
+      descriptorLimit: 2,
+      ...options,
+    });
     const member = (id: string, index: number) => ({ id, index, address: '', incarnation: 1 });
     const replicas = Array.from({ length: 1 + followers }, (_, i) => member(`r${i}`, i));
     const shape = { replicas, witnesses: [member('w0', 0)], fastQuorum: 1, leader: 0, natsUrl: '', openSlot: 0 };
@@ -32,7 +39,11 @@ class LoneLeader {
   /** One turn with a frame of writes, and of strong and weak reads that wait for write number `awaited`. */
   turn(writes: CheckedWrite[], reads: { strong?: number; weak?: number; awaited?: number } = {}): ReplicaOutput[] {
     const read = { session: 9, key: toBytes('x'), traceContext: NO_TRACE };
-    const strongReads = Array.from({ length: reads.strong ?? 0 }, (_, i) => ({ ...read, nonce: i + 1, barrier: reads.awaited ?? 0 }));
+    const strongReads = Array.from({ length: reads.strong ?? 0 }, (_, i) => ({
+      ...read,
+      nonce: i + 1,
+      barrier: reads.awaited ?? 0,
+    }));
     const token = { range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: reads.awaited ?? 0 };
     const weakReads = Array.from({ length: reads.weak ?? 0 }, (_, i) => ({ ...read, ...token, nonce: 100 + i }));
     const rest = { confirmedReads: [], ackQueries: [], ping: 0 };
@@ -93,8 +104,13 @@ describe('frames', () => {
 
   it('a witness that answers a lot answers in several frames', () => {
     const witness = new LoneWitness();
-    const records = Array.from({ length: FRAME_OPERATIONS_LIMIT + 1 }, (_, i) => write(`1#${i + 1}`, { [`k${i}`]: '' }));
-    const answers = witness.step({ kind: 'record', frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, records, checks: [] } });
+    const records = Array.from({ length: FRAME_OPERATIONS_LIMIT + 1 }, (_, i) =>
+      write(`1#${i + 1}`, { [`k${i}`]: '' }),
+    );
+    const answers = witness.step({
+      kind: 'record',
+      frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, records, checks: [] },
+    });
     const sizes = answers.map((output) => (output.kind === 'record' ? output.frame.recordReplies.length : -1));
     assert.deepEqual(sizes, [FRAME_OPERATIONS_LIMIT, 1]);
   });
@@ -104,7 +120,13 @@ describe('frames', () => {
     const big = 'v'.repeat(400_000);
     const outputs = leader.turn(Array.from({ length: 5 }, (_, i) => write(`1#${i + 1}`, { x: big })));
     const frames = outputs.flatMap((output) => (output.kind === 'replicate' ? [output.frame] : []));
-    assert.deepEqual(frames.map(({ prevSlot, entries }) => [prevSlot, entries.length]), [[1, 3], [4, 2]]);
+    assert.deepEqual(
+      frames.map(({ prevSlot, entries }) => [prevSlot, entries.length]),
+      [
+        [1, 3],
+        [4, 2],
+      ],
+    );
   });
 });
 
@@ -113,8 +135,14 @@ describe('limits of a replica', () => {
     const leader = new LoneLeader(2, { heldLimit: 2 });
     const outputs = leader.turn([weak('1#1'), weak('1#2'), weak('1#3'), weak('1#1')]);
     const acks = outputs.flatMap((output) => (output.kind === 'acks' ? output.batch.weakAcks : []));
-    assert.deepEqual(acks.map(({ seq }) => seq), [1, 2, 1]);
-    assert.deepEqual(leader.refusals(outputs).map(({ code, seq }) => [code, seq]), [[RefusalCode.full, 3]]);
+    assert.deepEqual(
+      acks.map(({ seq }) => seq),
+      [1, 2, 1],
+    );
+    assert.deepEqual(
+      leader.refusals(outputs).map(({ code, seq }) => [code, seq]),
+      [[RefusalCode.full, 3]],
+    );
     assert.equal(leader.core.inspect().held, 2);
   });
 
@@ -125,13 +153,20 @@ describe('limits of a replica', () => {
     assert.deepEqual(needs, [{ session: 1, fromSeq: 1 }]);
     assert.equal(leader.core.isSaturated, false);
     leader.turn([write('1#1', { x: '1' })]);
-    assert.deepEqual([leader.core.inspect().lastSlot, leader.core.isSaturated], [4, true], '#1 to #3; the others come again');
+    assert.deepEqual(
+      [leader.core.inspect().lastSlot, leader.core.isSaturated],
+      [4, true],
+      '#1 to #3; the others come again',
+    );
   });
 
   it('strong reads that wait for their session’s writes are bounded', () => {
     const leader = new LoneLeader(2, { parkedLimit: 2 });
     const outputs = leader.turn([], { strong: 3, awaited: 1 });
-    assert.deepEqual(leader.refusals(outputs).map(({ code, nonce }) => [code, nonce]), [[RefusalCode.full, 3]]);
+    assert.deepEqual(
+      leader.refusals(outputs).map(({ code, nonce }) => [code, nonce]),
+      [[RefusalCode.full, 3]],
+    );
     const answered = leader.turn([write('9#1', { x: '1' })]).flatMap((output) => {
       return output.kind === 'session' ? output.frame.strongReadReplies.map(({ nonce }) => nonce) : [];
     });
@@ -141,7 +176,10 @@ describe('limits of a replica', () => {
   it('weak reads that wait for the applied state are bounded', () => {
     const leader = new LoneLeader(2, { weakReadLimit: 2 });
     const outputs = leader.turn([], { weak: 3, awaited: 1 });
-    assert.deepEqual(leader.refusals(outputs).map(({ code, nonce }) => [code, nonce]), [[RefusalCode.full, 102]]);
+    assert.deepEqual(
+      leader.refusals(outputs).map(({ code, nonce }) => [code, nonce]),
+      [[RefusalCode.full, 102]],
+    );
   });
 
   it('F3: a session that acknowledges no results is not ordered beyond their limit', () => {
@@ -149,7 +187,10 @@ describe('limits of a replica', () => {
     leader.turn(Array.from({ length: 4096 }, (_, i) => write(`1#${i + 1}`, { x: '1' })));
     assert.equal(leader.core.inspect().commitSlot, 4097);
     const outputs = leader.turn([write('1#4097', { x: '1' }), write('2#1', { x: '1' })]);
-    assert.deepEqual(leader.refusals(outputs).map(({ code, seq }) => [code, seq]), [[RefusalCode.full, 4097]]);
+    assert.deepEqual(
+      leader.refusals(outputs).map(({ code, seq }) => [code, seq]),
+      [[RefusalCode.full, 4097]],
+    );
     assert.equal(leader.core.inspect().commitSlot, 4098, 'other sessions go on');
   });
 
@@ -166,7 +207,10 @@ describe('limits of a replica', () => {
 describe('held and parked', () => {
   it('held writes: one for each id, released up to a number, due again after a while', () => {
     const held = new HeldWrites(3);
-    assert.deepEqual(['1#2', '1#1', '2#1', '2#1', '3#1'].map((id) => held.hold(weak(id), 10)), [true, true, true, true, false]);
+    assert.deepEqual(
+      ['1#2', '1#1', '2#1', '2#1', '3#1'].map((id) => held.hold(weak(id), 10)),
+      [true, true, true, true, false],
+    );
     assert.deepEqual([held.size, held.has(1, 2), held.has(3, 1)], [3, true, false]);
     assert.deepEqual(held.takeDue(9, 20, 9), []);
     assert.deepEqual(held.takeDue(10, 20, 2).map(idOf), ['1#1', '1#2'], 'in order of number');
@@ -179,9 +223,19 @@ describe('held and parked', () => {
     assert.equal(held.size, 1);
   });
 
+  it('E9: the oldest held writes of a session are relayed first, however late they came', () => {
+    const held = new HeldWrites(200);
+    const seqs = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
+    for (const seq of [...seqs(65, 66), ...seqs(1, 64)]) held.hold(weak(`1#${seq}`), 0);
+    const due = held.takeDue(0, 1, 200).map(({ command }) => command.seq);
+    assert.deepEqual(due, seqs(1, 64), 'younger ones wait for these at the leader and may not stand in their way');
+  });
+
   it('parking: bounded, one for each id, and a client that goes takes only its own', () => {
     const parking = new Parking(3);
-    assert.ok(parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#4'), 2));
+    assert.ok(
+      parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#4'), 2),
+    );
     assert.equal(parking.parkRead(1, { barrier: 2, client: 1, resume: () => {} }), true);
     assert.equal(parking.parkWrite(weak('2#2'), 1), false);
     assert.equal(parking.parkRead(2, { barrier: 2, client: 1, resume: () => {} }), false);

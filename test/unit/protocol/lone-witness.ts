@@ -3,7 +3,13 @@
 
 import assert from 'node:assert/strict';
 import type { WitnessInput, WitnessOutput } from '../../../protocol/core.js';
-import type { CheckedWrite, ClusterConfig, RecordResponse, SessionWatermark, Write } from '../../../protocol/messages.js';
+import type {
+  CheckedWrite,
+  ClusterConfig,
+  RecordResponse,
+  SessionWatermark,
+  Write,
+} from '../../../protocol/messages.js';
 import { EpochStatus, RecordStatus } from '../../../protocol/messages.js';
 import { WitnessCore, type WitnessOptions } from '../../../protocol/witness/witness-core.js';
 import { CLUSTER, NO_TRACE, toBytes } from './story.js';
@@ -17,12 +23,23 @@ export function write(
   options: { weak?: boolean; committedThrough?: number } = {},
 ): CheckedWrite {
   const [session = 0, seq = 0] = id.split('#').map(Number);
-  const list = Object.entries(mutations).map(([key, value]) => ({ key: toBytes(key), value: toBytes(value), deletes: false }));
+  const list = Object.entries(mutations).map(([key, value]) => ({
+    key: toBytes(key),
+    value: toBytes(value),
+    deletes: false,
+  }));
   const strong = options.weak !== true;
   const command = { session, seq, strong, mutations: list, condition: undefined, ackedThrough: 0 };
-  return { command, committedThrough: options.committedThrough ?? 0, bound: 0, dependencies: [], traceContext: NO_TRACE };
+  return {
+    command,
+    committedThrough: options.committedThrough ?? 0,
+    bound: 0,
+    dependencies: [],
+    traceContext: NO_TRACE,
+  };
 }
 
+/** `session#seq` of a write. */
 export function idOf({ command }: Write): string {
   return `${command?.session}#${command?.seq}`;
 }
@@ -89,7 +106,11 @@ export class LoneWitness {
     return { pending: reply.pending.map((id) => `${id.session}#${id.seq}`), watermark: reply.watermark };
   }
 
-  collect(session: number, committedThrough: number, from: { epoch?: number; leader?: number; clusterId?: string } = {}): WitnessOutput[] {
+  collect(
+    session: number,
+    committedThrough: number,
+    from: { epoch?: number; leader?: number; clusterId?: string } = {},
+  ): WitnessOutput[] {
     const frame = { clusterId: CLUSTER, epoch: 1, leader: 0, ...from, committed: [{ session, committedThrough }] };
     return this.step({ kind: 'collect', frame });
   }
@@ -100,7 +121,10 @@ export class LoneWitness {
   }
 
   #frame(records: CheckedWrite[], epoch: number): RecordResponse {
-    const [answer] = this.step({ kind: 'record', frame: { clusterId: CLUSTER, epoch, clientId: 1, records, checks: [] } });
+    const [answer] = this.step({
+      kind: 'record',
+      frame: { clusterId: CLUSTER, epoch, clientId: 1, records, checks: [] },
+    });
     assert.ok(answer?.kind === 'record');
     return answer.frame;
   }

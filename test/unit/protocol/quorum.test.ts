@@ -50,7 +50,10 @@ describe('quorums', () => {
       const sets = setsOf(replicas, majority);
       assert.ok(sets.every((a) => sets.every((b) => (a & b) !== 0)));
       const smaller = setsOf(replicas, majority - 1);
-      assert.ok(smaller.some((a) => smaller.some((b) => (a & b) === 0)), 'and no smaller number would do');
+      assert.ok(
+        smaller.some((a) => smaller.some((b) => (a & b) === 0)),
+        'and no smaller number would do',
+      );
     }
   });
 

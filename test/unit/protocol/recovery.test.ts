@@ -4,9 +4,8 @@
 import assert from 'node:assert/strict';
 import type { ClusterConfig, ReplicateResponse } from '../../../protocol/messages.js';
 import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
-import { write } from './lone-witness.js';
-import { type BrokenRules, CLUSTER, outcome, Story, valueOf } from './story.js';
-import { beginEpoch, changeView, fence, lead, ledOf, longestLog, open, openStory } from './view-change.js';
+import { type BrokenRules, CLUSTER, outcome, Story, valueRead } from './story.js';
+import { beginEpoch, changeView, fence, lead, ledOf, longestLog, openStory } from './view-change.js';
 
 /** A strong read by a client that is told the configuration, however long it takes. */
 function readNow(story: Story, client: number, key: string): string | null | undefined {
@@ -15,12 +14,7 @@ function readNow(story: Story, client: number, key: string): string | null | und
   story.settle();
   story.advance(20_000);
   story.settle();
-  return valueOf(read);
-}
-
-function toLeader(story: Story, ...writes: ReturnType<typeof write>[]): ReturnType<Story['toReplica']> {
-  const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
-  return story.toReplica(0, { kind: 'session', frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, ...reads } });
+  return valueRead(read);
 }
 
 describe('P: strong reads and view changes', () => {
@@ -34,12 +28,16 @@ describe('P: strong reads and view changes', () => {
     story.deliver('c1', 'r0 w*');
     story.release();
     story.settle();
-    return valueOf(read);
+    return valueRead(read);
   };
 
   it('P3: a strong read waits for the session’s own writes at the leader', () => {
     assert.equal(readOwn({}), '1');
-    assert.equal(readOwn({ replica: { passesBarrier: () => true } }), null, 'without the rule the own write is not seen');
+    assert.equal(
+      readOwn({ replica: { passesBarrier: () => true } }),
+      null,
+      'without the rule the own write is not seen',
+    );
   });
 
   const uncoveredRead = (broken: BrokenRules) => {
@@ -115,14 +113,25 @@ describe('P: strong reads and view changes', () => {
     lead(story, 0, []);
     story.drop('*', '*');
     const acknowledge = (matchSlot: number) => {
-      const frame: ReplicateResponse = { clusterId: CLUSTER, epoch: 3, replica: 2, ok: true, matchSlot, round: 0, relayed: [] };
+      const frame: ReplicateResponse = {
+        clusterId: CLUSTER,
+        epoch: 3,
+        replica: 2,
+        ok: true,
+        matchSlot,
+        round: 0,
+        relayed: [],
+      };
       story.toReplica(0, { kind: 'replicated', frame });
       return story.replicas[0]?.inspect().commitSlot;
     };
     assert.equal(acknowledge(2), 1, 'slot 2 of epoch 1 is on a majority and yet not committed');
     assert.equal(story.led.length, 0);
     assert.equal(acknowledge(3), 3);
-    assert.deepEqual(story.led.map(({ openSlot }) => openSlot), [3]);
+    assert.deepEqual(
+      story.led.map(({ openSlot }) => openSlot),
+      [3],
+    );
   });
 
   it('P6: a replica that does not know its place in the list is not counted as another one', () => {
@@ -150,7 +159,10 @@ describe('P: strong reads and view changes', () => {
     story.toReplica(1, { kind: 'lead', call: 2, request: { config: story.config, replay: [] } });
     story.toReplica(1, { kind: 'lead', call: 3, request: { config, replay: [] } });
     story.toReplica(2, { kind: 'lead', call: 4, request: { config: story.config, replay: [] } });
-    assert.deepEqual(story.led.map(({ openSlot }) => openSlot), [2, 0, 0]);
+    assert.deepEqual(
+      story.led.map(({ openSlot }) => openSlot),
+      [2, 0, 0],
+    );
     assert.equal(story.replicas[1]?.inspect().lastSlot, 2);
   });
 });

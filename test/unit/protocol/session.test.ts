@@ -2,7 +2,7 @@
 // remembers until it is committed, and how far acknowledgements may be trusted.
 
 import assert from 'node:assert/strict';
-import { type BrokenRules, type Call, CLUSTER, outcome, type Story, valueOf } from './story.js';
+import { type BrokenRules, type Call, CLUSTER, outcome, type Story, valueRead } from './story.js';
 import { beginEpoch, changeView, openStory, recover, seal } from './view-change.js';
 
 function writeSetOf(story: Story, client: number): number | undefined {
@@ -65,14 +65,17 @@ describe('E: sessions and weak operations', () => {
   });
 
   it('E3: with q < m a write carries what its session has read uncommitted; with q = m nothing', () => {
-    for (const [witnesses, fastQuorum, expected] of [[5, 4, [{ session: 1, seq: 1 }]], [3, 3, []]] as const) {
+    for (const [witnesses, fastQuorum, expected] of [
+      [5, 4, [{ session: 1, seq: 1 }]],
+      [3, 3, []],
+    ] as const) {
       const story = openStory({ witnesses, fastQuorum });
       story.weakPut(1, 'x', '1');
       story.deliver('c1', 'r0 w*');
       const read = story.get(2, 'x');
       story.deliver('c2', 'r0 w*');
       story.deliver('r0 w*', 'c2');
-      assert.deepEqual([outcome(read), valueOf(read)], ['fast', '1']);
+      assert.deepEqual([outcome(read), valueRead(read)], ['fast', '1']);
       story.weakPut(2, 'z', '1');
       story.deliver('c2', 'w0');
       beginEpoch(story);
@@ -85,8 +88,8 @@ describe('E: sessions and weak operations', () => {
     const story = openStory();
     story.weakPut(1, 'x', '1');
     story.deliver('c1', 'r2');
-    assert.equal(valueOf(weakReadFrom(story, 2, 2, 'x')), null);
-    assert.equal(valueOf(weakReadFrom(story, 1, 2, 'x')), '1');
+    assert.equal(valueRead(weakReadFrom(story, 2, 2, 'x')), null);
+    assert.equal(valueRead(weakReadFrom(story, 1, 2, 'x')), '1');
   });
 
   it('E5: an own pending write wins over a committed one of another session', () => {
@@ -97,8 +100,8 @@ describe('E: sessions and weak operations', () => {
     story.settle();
     story.weakPut(1, 'x', 'mine');
     story.drop('c1', '*');
-    assert.equal(valueOf(weakReadFrom(story, 3, 2, 'x')), 'theirs');
-    assert.equal(valueOf(weakReadFrom(story, 1, 2, 'x')), 'mine');
+    assert.equal(valueRead(weakReadFrom(story, 3, 2, 'x')), 'theirs');
+    assert.equal(valueRead(weakReadFrom(story, 1, 2, 'x')), 'mine');
   });
 
   /** r2 is ahead of r1; c1 reads at r2, then at r1. */
@@ -115,10 +118,10 @@ describe('E: sessions and weak operations', () => {
     story.bind(1, 1);
     const second = story.weakGet(1, 'x');
     story.settle();
-    const early = valueOf(second);
+    const early = valueRead(second);
     story.release();
     story.settle();
-    return [valueOf(first), early, valueOf(second)];
+    return [valueRead(first), early, valueRead(second)];
   };
 
   it('E6: reads do not go back after the session moved to a replica that lags', () => {
@@ -143,7 +146,7 @@ describe('E: sessions and weak operations', () => {
     story.nowUs += 200_000;
     story.toReplica(1, { kind: 'tick' });
     story.settle();
-    assert.equal(valueOf(read), 'new');
+    assert.equal(valueRead(read), 'new');
     assert.equal(story.replicas[1]?.stats().referred, 1);
   });
 
@@ -187,7 +190,10 @@ describe('E: sessions and weak operations', () => {
       story.settle();
     }
     assert.deepEqual(story.stateOf(0), ['x=1']);
-    assert.deepEqual(story.replicas.map((core) => core.inspect().held), [0, 0, 0]);
+    assert.deepEqual(
+      story.replicas.map((core) => core.inspect().held),
+      [0, 0, 0],
+    );
   });
 
   it('E9: a write is held until it is committed, not merely in the log', () => {
@@ -208,7 +214,8 @@ describe('E: sessions and weak operations', () => {
     story.advance(60_000);
     story.settle();
     const [r0, ...others] = story.replicas.map((core) => core.inspect());
-    for (const { digest, appliedSlot } of others) assert.deepEqual([digest, appliedSlot], [r0?.digest, r0?.appliedSlot]);
+    for (const { digest, appliedSlot } of others)
+      assert.deepEqual([digest, appliedSlot], [r0?.digest, r0?.appliedSlot]);
     assert.deepEqual(story.stateOf(2), ['x=4']);
   });
 
@@ -224,7 +231,14 @@ describe('E: sessions and weak operations', () => {
     story.settle();
     assert.deepEqual([outcome(call), writeSetOf(story, 1)], ['weak', 0]);
     assert.equal(story.clients.get(1)?.stats().ackQueries, 1);
-    const batch = { clusterId: CLUSTER, epoch: 1, replica: 2, commitSlot: 2, weakAcks: [{ session: 1, seq: 1 }], commitNotices: [] };
+    const batch = {
+      clusterId: CLUSTER,
+      epoch: 1,
+      replica: 2,
+      commitSlot: 2,
+      weakAcks: [{ session: 1, seq: 1 }],
+      commitNotices: [],
+    };
     story.toClient(1, { kind: 'acks', batch });
     assert.deepEqual(call.levels, ['committed']);
   });
@@ -249,7 +263,10 @@ describe('E: sessions and weak operations', () => {
     assert.deepEqual(calls.map(({ numbered }) => numbered).indexOf(false), 1);
     assert.deepEqual(calls.map(({ refused }) => refused).indexOf('writeSetFull'), 9);
     story.settle();
-    assert.deepEqual(calls.slice(0, 9).map(outcome), Array.from({ length: 9 }, () => 'weak'));
+    assert.deepEqual(
+      calls.slice(0, 9).map(outcome),
+      Array.from({ length: 9 }, () => 'weak'),
+    );
     assert.deepEqual(story.stateOf(0), ['x=8']);
   });
 
@@ -262,6 +279,9 @@ describe('E: sessions and weak operations', () => {
     story.settle();
     story.advance(60_000);
     story.settle();
-    assert.deepEqual(story.replicas.map((_, i) => story.stateOf(i)), [['x=1'], ['x=1'], ['x=1']]);
+    assert.deepEqual(
+      story.replicas.map((_, i) => story.stateOf(i)),
+      [['x=1'], ['x=1'], ['x=1']],
+    );
   });
 });

@@ -82,7 +82,10 @@ describe('log', () => {
 
   it('slice obeys both limits, gives at least one entry, and none past the end or below the floor', () => {
     const log = filled(4000);
-    assert.deepEqual(log.slice(11, { entries: 3, bytes: 1 << 20 }).map((entry) => entry.command?.seq), [11, 12, 13]);
+    assert.deepEqual(
+      log.slice(11, { entries: 3, bytes: 1 << 20 }).map((entry) => entry.command?.seq),
+      [11, 12, 13],
+    );
     assert.equal(log.slice(11, { entries: 3, bytes: 1 }).length, 1);
     assert.equal(log.slice(3999, { entries: 9, bytes: 1 << 20 }).length, 2);
     assert.equal(log.slice(4001, { entries: 9, bytes: 1 << 20 }).length, 0);
@@ -146,7 +149,11 @@ describe('dedup table', () => {
     table.note(command('1#5', { ackedThrough: 3 }), 15, APPLIED);
     assert.deepEqual(kept(), [4, 5]);
     table.note(command('1#6', { ackedThrough: 1 }), 16, APPLIED);
-    assert.deepEqual([table.get(1)?.ackedThrough, kept()], [3, [4, 5, 6]], 'an older acknowledgement takes nothing back');
+    assert.deepEqual(
+      [table.get(1)?.ackedThrough, kept()],
+      [3, [4, 5, 6]],
+      'an older acknowledgement takes nothing back',
+    );
     table.note(command('1#7', { ackedThrough: 99 }), 17, APPLIED);
     assert.deepEqual([table.get(1)?.ackedThrough, kept()], [6, [7]], 'nobody has seen the result of #7 yet');
     assert.deepEqual([table.lastSeq(2), table.get(2), table.size], [0, undefined, 1]);
@@ -164,12 +171,22 @@ describe('overlay and execution', () => {
     overlay.add(pending('1#1', ['a', 'b'], ['x', 'y'], 5));
     overlay.add(pending('2#1', ['c'], ['x'], 6));
     overlay.add(pending('3#1', ['never'], ['x'], 7, false));
-    assert.deepEqual([overlay.lookup('x')?.value, overlay.lookup('x')?.slot], ['c', 6], 'what did not match changed nothing');
-    assert.deepEqual(overlay.idsOn('x').map(({ session }) => session), [1, 2, 3]);
+    assert.deepEqual(
+      [overlay.lookup('x')?.value, overlay.lookup('x')?.slot],
+      ['c', 6],
+      'what did not match changed nothing',
+    );
+    assert.deepEqual(
+      overlay.idsOn('x').map(({ session }) => session),
+      [1, 2, 3],
+    );
     assert.equal(overlay.remove(6)?.command.session, 2);
     assert.equal(overlay.lookup('x')?.value, 'a');
     overlay.remove(5);
-    assert.deepEqual([overlay.lookup('x'), overlay.lookup('y'), overlay.on('y'), overlay.size], [undefined, undefined, undefined, 1]);
+    assert.deepEqual(
+      [overlay.lookup('x'), overlay.lookup('y'), overlay.on('y'), overlay.size],
+      [undefined, undefined, undefined, 1],
+    );
     assert.equal(overlay.remove(5), undefined);
   });
 

@@ -21,6 +21,7 @@ import { type SessionRules, sessionRules } from '../../../protocol/session/rules
 import { type WitnessRules, witnessRules } from '../../../protocol/witness/rules.js';
 import { WitnessCore } from '../../../protocol/witness/witness-core.js';
 
+/** The one cluster of all stories, in which nothing is traced. */
 export const CLUSTER = 'story';
 export const NO_TRACE = new Uint8Array(0);
 
@@ -60,12 +61,13 @@ interface Mail {
   deliver: () => void;
 }
 
+/** A key or value as a test writes it. */
 export function toBytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
 /** Value that a read answered, null if the key was absent; undefined while there is no answer. */
-export function valueOf({ answer }: Call): string | null | undefined {
+export function valueRead({ answer }: Call): string | null | undefined {
   if (answer === undefined) return undefined;
   return answer.present ? new TextDecoder().decode(answer.value) : null;
 }
@@ -76,7 +78,9 @@ export function outcome({ answer }: Call): string {
 }
 
 function matches(name: string, pattern: string): boolean {
-  return pattern.split(' ').some((one) => one === '*' || one === name || (one.endsWith('*') && name.startsWith(one[0]!)));
+  return pattern
+    .split(' ')
+    .some((one) => one === '*' || one === name || (one.endsWith('*') && name.startsWith(one[0]!)));
 }
 
 /** The cluster and its post. */
@@ -117,10 +121,20 @@ export class Story {
     const common = { clusterId: CLUSTER, shards: 2 };
     for (const { id, incarnation } of this.config.replicas) {
       const rules = { ...replicaRules, ...broken.replica };
-      this.replicas.push(new ReplicaCore({ ...common, id, incarnation, descriptorLimit: 200, rules }));
+      this.replicas.push(
+        new ReplicaCore({ ...common, id, incarnation, descriptorLimit: 200, relayAfterUs: 200_000, rules }),
+      );
     }
     for (const { id, incarnation } of this.config.witnesses) {
-      this.witnesses.push(new WitnessCore({ ...common, id, incarnation, rules: { ...witnessRules, ...broken.witness } }));
+      this.witnesses.push(
+        new WitnessCore({
+          ...common,
+          id,
+          incarnation,
+          staleAfterUs: 300_000,
+          rules: { ...witnessRules, ...broken.witness },
+        }),
+      );
     }
     for (let id = 1; id <= clients; id++) this.#addClient(id, options, { ...sessionRules, ...broken.session });
   }
@@ -149,12 +163,13 @@ export class Story {
 
   swap(client: number, key: string, expected: string | null, value: string): Call {
     const wanted = expected === null ? null : toBytes(expected);
-    return this.submit(client, { kind: 'compareAndSet', strong: true, key: toBytes(key), expected: wanted, value: toBytes(value) });
-  }
-
-  batch(client: number, writes: Record<string, string>): Call {
-    const list = Object.entries(writes).map(([key, value]) => ({ key: toBytes(key), value: toBytes(value) }));
-    return this.submit(client, { kind: 'batch', strong: true, writes: list });
+    return this.submit(client, {
+      kind: 'compareAndSet',
+      strong: true,
+      key: toBytes(key),
+      expected: wanted,
+      value: toBytes(value),
+    });
   }
 
   get(client: number, key: string): Call {
@@ -167,7 +182,14 @@ export class Story {
 
   /** Reads everything: a strong scan is always confirmed by the leader. */
   scan(client: number, strong: boolean): Call {
-    return this.submit(client, { kind: 'scan', strong, start: NO_TRACE, end: NO_TRACE, limit: 100, byteLimit: 1 << 20 });
+    return this.submit(client, {
+      kind: 'scan',
+      strong,
+      start: NO_TRACE,
+      end: NO_TRACE,
+      limit: 100,
+      byteLimit: 1 << 20,
+    });
   }
 
   /** Makes another replica the closest one. */

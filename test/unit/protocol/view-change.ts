@@ -2,13 +2,7 @@
 // with the replay, open, start new lives. It obeys the test, not the rules: a test may leave a step out.
 
 import assert from 'node:assert/strict';
-import type {
-  FenceResponse,
-  LeadResponse,
-  SealResponse,
-  SessionWatermark,
-  Write,
-} from '../../../protocol/messages.js';
+import type { FenceResponse, LeadResponse, SealResponse, SessionWatermark, Write } from '../../../protocol/messages.js';
 import { EpochStatus } from '../../../protocol/messages.js';
 import { CLUSTER, Story, type StoryOptions } from './story.js';
 
@@ -46,6 +40,7 @@ export function beginEpoch(story: Story): void {
   story.config = { ...config, epoch: config.epoch + 1, status: EpochStatus.recovering, openSlot: 0 };
 }
 
+/** Asks a replica to join the epoch of the record and to say how far its log reaches. */
 export function fence(story: Story, replica: number): FenceResponse {
   const request = { clusterId: CLUSTER, epoch: story.config.epoch, incarnation: 100 + replica };
   const [answer] = story.toReplica(replica, { kind: 'fence', call: 1, request });
@@ -53,6 +48,7 @@ export function fence(story: Story, replica: number): FenceResponse {
   return answer.response;
 }
 
+/** Ends the life of a witness in favour of the epoch of the record. */
 export function seal(story: Story, witness: number): SealResponse {
   const request = { clusterId: CLUSTER, epoch: story.config.epoch };
   const [answer] = story.toWitness(witness, { kind: 'seal', call: 1, request });
@@ -83,6 +79,7 @@ export function ledOf(story: Story): LeadResponse {
   return led;
 }
 
+/** Begins a new life of a witness in the epoch of the record. */
 export function start(story: Story, witness: number, committed: SessionWatermark[]): void {
   const request = { config: story.config, witnessId: `w${witness}`, committed };
   const [answer] = story.toWitness(witness, { kind: 'start', call: 1, request });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { RefusalCode } from '../../../protocol/messages.js';
 import { witnessRules } from '../../../protocol/witness/rules.js';
 import { LoneWitness, write } from './lone-witness.js';
-import { CLUSTER, outcome, valueOf } from './story.js';
+import { CLUSTER, outcome, valueRead } from './story.js';
 import { beginEpoch, changeView, fence, lead, ledOf, openStory, recover, seal } from './view-change.js';
 
 describe('B: witness', () => {
@@ -25,7 +25,11 @@ describe('B: witness', () => {
 
   it('B2: all pending writes of a key are kept, in arrival order, and gc of one leaves the others', () => {
     const witness = new LoneWitness();
-    witness.recordAll([write('1#1', { x: 'a' }), write('2#1', { x: 'b' }, { weak: true }), write('3#1', { x: 'c' }, { weak: true })]);
+    witness.recordAll([
+      write('1#1', { x: 'a' }),
+      write('2#1', { x: 'b' }, { weak: true }),
+      write('3#1', { x: 'c' }, { weak: true }),
+    ]);
     assert.deepEqual(witness.check(9, 'x').pending, ['1#1', '2#1', '3#1']);
     witness.collect(2, 1);
     assert.deepEqual(witness.check(9, 'x').pending, ['1#1', '3#1']);
@@ -136,7 +140,11 @@ describe('B: witness', () => {
 
   it('B9: a pool holds no write without the session’s earlier ones', () => {
     assert.deepEqual(gap(), []);
-    assert.deepEqual(gap((seq, watermark) => seq > watermark), ['1#2'], 'without the rule: y new, x old');
+    assert.deepEqual(
+      gap((seq, watermark) => seq > watermark),
+      ['1#2'],
+      'without the rule: y new, x old',
+    );
   });
 
   it('B9: the gap test takes what the record says is committed', () => {
@@ -283,7 +291,7 @@ describe('P: lives of a witness', () => {
     story.tell(2);
     const read = story.get(2, 'x');
     story.settle();
-    assert.equal(valueOf(read), '1');
+    assert.equal(valueRead(read), '1');
   });
 
   it('P6: seal raises the epoch of a witness in whatever life it is', () => {
@@ -301,8 +309,15 @@ describe('P: lives of a witness', () => {
 
   it('P8: a record after a gap waits, and is judged when the watermark reaches it', () => {
     const witness = new LoneWitness();
-    assert.deepEqual(witness.recordAll([write('1#3', { c: '1' }), write('1#2', { b: '1' })]), ['1#3 parked:0', '1#2 parked:0']);
-    assert.deepEqual(witness.recordAll([write('1#1', { a: '1' })]), ['1#1 accepted:1', '1#2 accepted:2', '1#3 accepted:3']);
+    assert.deepEqual(witness.recordAll([write('1#3', { c: '1' }), write('1#2', { b: '1' })]), [
+      '1#3 parked:0',
+      '1#2 parked:0',
+    ]);
+    assert.deepEqual(witness.recordAll([write('1#1', { a: '1' })]), [
+      '1#1 accepted:1',
+      '1#2 accepted:2',
+      '1#3 accepted:3',
+    ]);
     assert.equal(witness.core.stats().poolParked, 0);
   });
 
@@ -315,7 +330,13 @@ describe('P: lives of a witness', () => {
     );
     const [answer] = witness.collect(1, 1);
     assert.ok(answer?.kind === 'record');
-    assert.deepEqual(answer.frame.recordReplies.map(({ seq, watermark }) => [seq, watermark]), [[2, 2], [3, 3]]);
+    assert.deepEqual(
+      answer.frame.recordReplies.map(({ seq, watermark }) => [seq, watermark]),
+      [
+        [2, 2],
+        [3, 3],
+      ],
+    );
   });
 
   const movesOnReject = (broken: boolean) => {
