@@ -4,6 +4,7 @@
 
 import { type Answer, type ClientInput, type ClientOutput, type SessionToken, unreachable } from '../protocol/core.js';
 import { EpochStatus } from '../protocol/messages.js';
+import { SlotTable } from '../protocol/slot-table.js';
 import { ClientError, type ClientErrorCode } from './client-error.js';
 import { ConditionWaits } from './condition-waits.js';
 import { DeadlineWheel } from './deadline-wheel.js';
@@ -37,14 +38,13 @@ export class CoreDriver implements CallOwner {
   private readonly batchDelayMs: number;
   private readonly onConfigWanted: (epoch: number) => void;
   private readonly outputs: ClientOutput[] = [];
-  private readonly calls = new Map<number, PendingCall>();
+  private readonly calls = new SlotTable<PendingCall>();
   /** Sessions whose calls wait. */
   private readonly blocked = new Set<SessionState>();
   private readonly wheel: DeadlineWheel;
   /** Inputs that arose while the core's outputs were carried out. */
   private readonly inbox: ClientInput[] = [];
   private readonly waits = new ConditionWaits();
-  private lastCall = 0;
   private bytes = 0;
   private stepping = false;
   private refusedCall = 0;
@@ -93,8 +93,7 @@ export class CoreDriver implements CallOwner {
       call.onFailed(error);
       return;
     }
-    call.number = ++this.lastCall;
-    this.calls.set(call.number, call);
+    call.number = this.calls.add(call);
     this.bytes += call.bytes;
     this.wheel.add(call);
     call.signal?.addEventListener('abort', call);
@@ -160,7 +159,7 @@ export class CoreDriver implements CallOwner {
     this.closed = true;
     if (this.ticker !== null) clearInterval(this.ticker);
     this.ticker = null;
-    for (const call of [...this.calls.values()]) this.giveUp(call, 'CLOSED', 'the client was closed');
+    for (const call of this.calls.values()) this.giveUp(call, 'CLOSED', 'the client was closed');
     this.waits.wake();
   }
 
@@ -176,7 +175,7 @@ export class CoreDriver implements CallOwner {
   closeSession(session: SessionState): void {
     if (session.closed) return;
     session.closed = true;
-    for (const call of [...this.calls.values()]) {
+    for (const call of this.calls.values()) {
       if (call.session === session) this.giveUp(call, 'CLOSED', `session ${session.id} was closed`);
     }
     this.feed({ kind: 'closeSession', session: session.id });
@@ -359,11 +358,20 @@ export class CoreDriver implements CallOwner {
 
   private armTicker(): void {
     if (this.ticker !== null || this.closed) return;
-    this.ticker = setInterval(this.tick, TICK_MS);
+    this.ticker = setInterval(this.onTicker, TICK_MS);
     this.ticker.unref();
   }
 
+  /**
+   * Timers run before sockets are read: after a stall a tick would find answers missing that lie in the socket already.
+   * So it waits until they were read.
+   */
+  private readonly onTicker = (): void => {
+    setImmediate(this.tick);
+  };
+
   private readonly tick = (): void => {
+    if (this.closed) return;
     this.wheel.turn(this.clock());
     this.feed({ kind: 'tick' });
     if (this.calls.size > 0 || this.waits.size > 0 || this.core.underWay > 0 || this.ticker === null) return;

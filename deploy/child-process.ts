@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ChildGuard } from './child-guard.js';
+import { type Scheduling, scheduled } from './scheduling.js';
 
 const TAIL_LINES = 15;
 const GRACE_MS = 6000;
@@ -18,6 +19,7 @@ export interface GuardedProcessOptions {
   /** File, written anew, that gets everything the process writes to stderr, and to stdout unless `onLine` is given. */
   logPath: string;
   guard: ChildGuard;
+  scheduling: Scheduling;
   /** Told every line of stdout. */
   onLine?: (line: string) => void;
 }
@@ -36,7 +38,8 @@ export class GuardedProcess {
     this.name = options.name;
     this.logPath = options.logPath;
     const log = openSync(options.logPath, 'w');
-    this.#child = spawn(options.command, options.args, {
+    const { command, args } = scheduled(options.command, options.args, options.scheduling);
+    this.#child = spawn(command, args, {
       stdio: ['ignore', options.onLine === undefined ? log : 'pipe', log],
       env: createEnvironment(),
       detached: true,

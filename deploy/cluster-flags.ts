@@ -24,6 +24,7 @@ Usage: npm run cluster -- [flags]
   --shards <n>            parts into which key map and witness pool are split
   --batch-delay <us>      microseconds to gather before frames leave; 0 is the end of the event-loop turn
   --ack-transport <t>     nats or stream: how weak acknowledgements travel
+  --scheduling <policy>   batch or normal; default is batch where chrt can set it (docs/BENCHMARKS.md)
   --nats-server <path>    nats-server program; default is to look for it
   --nats-url <url>        use a running NATS server with JetStream instead
   --log-level <level>     least severe lines in the services' log files
@@ -40,6 +41,7 @@ const OPTIONS = {
   shards: { type: 'string' },
   'batch-delay': { type: 'string' },
   'ack-transport': { type: 'string' },
+  scheduling: { type: 'string' },
   'nats-server': { type: 'string' },
   'nats-url': { type: 'string' },
   'log-level': { type: 'string' },
@@ -59,11 +61,17 @@ export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
     descriptorLimit: parseCount('descriptor-limit', values['descriptor-limit'], [1, 1_000_000]),
     shards: parseCount('shards', values.shards, [1, 65_536]),
     batchDelayUs: parseCount('batch-delay', values['batch-delay'], [0, 1_000_000]),
-    ackTransport: parseAckTransport(values['ack-transport']),
+    ackTransport: parseChoice('ack-transport', values['ack-transport'], ['nats', 'stream']),
     logLevel: values['log-level'],
   });
   const shape = { replicas, witnesses, coordinators: parseCount('coordinators', values.coordinators, [1, 5]) };
-  const files = { natsServer: values['nats-server'], natsUrl: values['nats-url'], dataDir: values['data-dir'] };
+  const scheduling = parseChoice('scheduling', values.scheduling, ['batch', 'normal']);
+  const files = {
+    scheduling,
+    natsServer: values['nats-server'],
+    natsUrl: values['nats-url'],
+    dataDir: values['data-dir'],
+  };
   return { kind: 'start', json: values.json, options: { ...present({ ...shape, ...files }), serviceSettings } };
 }
 
@@ -82,9 +90,12 @@ function parseCount(flag: string, text: string | undefined, [min, max]: [number,
   throw new UsageError(`--${flag} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
 }
 
-function parseAckTransport(text: string | undefined): 'nats' | 'stream' | undefined {
-  if (text === undefined || text === 'nats' || text === 'stream') return text;
-  throw new UsageError(`--ack-transport must be nats or stream, not ${JSON.stringify(text)}`);
+function parseChoice<C extends string>(flag: string, text: string | undefined, choices: readonly C[]): C | undefined {
+  if (text === undefined) return undefined;
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice === undefined)
+    throw new UsageError(`--${flag} must be ${choices.join(' or ')}, not ${JSON.stringify(text)}`);
+  return choice;
 }
 
 function checkShape(replicas: number, witnesses: number): void {

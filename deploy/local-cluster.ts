@@ -9,6 +9,7 @@ import type { ClusterConfig } from '../protocol/messages.js';
 import { ChildGuard } from './child-guard.js';
 import type { GuardedProcess } from './child-process.js';
 import { type NatsServer, startNatsServer } from './nats-server.js';
+import { defaultScheduling, type Scheduling } from './scheduling.js';
 import {
   describeService,
   type ServiceProcess,
@@ -31,6 +32,8 @@ export interface LocalClusterOptions {
   /** A NATS server that already runs with JetStream; then none is started. */
   natsUrl?: string;
   serviceSettings?: ServiceSettings;
+  /** How the operating system schedules the processes; default batch where it can be had. */
+  scheduling?: Scheduling;
   /** Flags of Node for every service, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
   /** Directory for logs and NATS's files, kept afterwards; default is a temporary one, removed at the end. */
@@ -94,6 +97,7 @@ class StartingCluster {
   readonly #options: LocalClusterOptions;
   readonly #directory: string;
   readonly #guard: ChildGuard;
+  readonly #scheduling: Scheduling;
   readonly #services: ServiceProcess[] = [];
   /** Processes whose end is nobody's surprise. */
   readonly #expected = new Set<string>();
@@ -104,6 +108,7 @@ class StartingCluster {
 
   constructor(options: LocalClusterOptions) {
     this.#options = options;
+    this.#scheduling = options.scheduling ?? defaultScheduling();
     this.#directory = options.dataDir ?? mkdtempSync(join(tmpdir(), 'curpho-cluster-'));
     mkdirSync(this.#directory, { recursive: true });
     this.#guard = new ChildGuard(options.dataDir === undefined ? this.#directory : '');
@@ -158,7 +163,9 @@ class StartingCluster {
   async #startNats(): Promise<string> {
     const directory = join(this.#directory, 'nats');
     const binary = this.#options.natsServer ?? '';
-    this.#nats = await startNatsServer({ binary, directory, guard: this.#guard });
+    this.#nats = await startNatsServer({
+      ...{ binary, directory, guard: this.#guard, scheduling: this.#scheduling },
+    });
     this.#watch(this.#nats.process);
     this.#log(`nats serves on ${this.#nats.url}`);
     return this.#nats.url;
@@ -168,7 +175,7 @@ class StartingCluster {
     const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
     return Promise.all(
       Array.from({ length: count }, async (_, index) => {
-        const place = { index, logDir: this.#directory, guard: this.#guard };
+        const place = { index, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
         const service = startService({ role, args, settings, nodeArgs, ...place });
         this.#services.push(service);
         this.#watch(service.process);

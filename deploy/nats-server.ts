@@ -9,6 +9,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ChildGuard } from './child-guard.js';
 import { GuardedProcess } from './child-process.js';
+import { defaultScheduling, type Scheduling } from './scheduling.js';
 
 // Debian installs it where PATH of ordinary users does not reach.
 const EXTRA_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
@@ -94,7 +95,7 @@ function installWithApt(): void {
  * @throws Error with the end of its log if it does not within 10 s.
  */
 export async function startNatsServer(
-  options: { binary?: string; directory?: string; guard?: ChildGuard } = {},
+  options: { binary?: string; directory?: string; guard?: ChildGuard; scheduling?: Scheduling } = {},
 ): Promise<NatsServer> {
   const command = findNatsServer(options.binary);
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'curpho-nats-'));
@@ -108,7 +109,9 @@ export async function startNatsServer(
     `listen: "127.0.0.1:-1"\njetstream { store_dir: ${store}, max_mem: 64MB, max_file: 256MB }\n`,
   );
   const args = ['-c', configPath, '--ports_file_dir', directory];
-  const server = new GuardedProcess({ name: 'nats', command, args, logPath: join(directory, 'nats.log'), guard });
+  const { scheduling = defaultScheduling() } = options;
+  const logPath = join(directory, 'nats.log');
+  const server = new GuardedProcess({ name: 'nats', command, args, logPath, guard, scheduling });
   const stop = async (): Promise<void> => {
     await server.stop();
     if (options.guard === undefined) await guard.release();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildGuard } from './child-guard.js';
 import { GuardedProcess } from './child-process.js';
+import type { Scheduling } from './scheduling.js';
 
 /** What a service process can be. */
 export type ServiceRole = 'coordinator' | 'replica' | 'witness';
@@ -51,6 +52,7 @@ export function startService(options: {
   nodeArgs: readonly string[];
   logDir: string;
   guard: ChildGuard;
+  scheduling: Scheduling;
 }): ServiceProcess {
   const { role, index, settings, logDir, guard } = options;
   const name = `${role[0]}${index}`;
@@ -67,6 +69,7 @@ export function startService(options: {
     args: [...options.nodeArgs, main, ...own, ...options.args, ...chosen],
     logPath: join(logDir, `${name}.log`),
     guard,
+    scheduling: options.scheduling,
     onLine: (line) => {
       const address = parseReadyLine(line);
       if (address !== null) onReady(address);

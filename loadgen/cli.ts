@@ -97,6 +97,7 @@ function addFlags(command: Command, defaults: PlanDefaults): Command {
     .option('--shards <n>', 'parts of the key map and of the witness pool')
     .option('--batch-delay <µs>', 'gathering time of a frame; 0 ends it with the event-loop turn (default 0)')
     .addOption(new Option('--ack-transport <way>', 'nats or stream (default nats)'))
+    .addOption(new Option('--scheduling <policy>', 'batch or normal, for every process started here (default batch)'))
     .option('--goal <conditions>', "what one point has to meet, such as 'opsPerSecond>=23000,weakP50Ms<2'")
     .option('--baseline <directory>', 'an earlier result to compare with')
     .option('--json', 'print one JSON document instead of the tables');

@@ -1,6 +1,7 @@
 // The plan of a measurement: every setting with its default, validated before anything is started. Knows the flags'
 // names and limits; does no I/O and does not know how a plan is carried out.
 
+import { defaultScheduling, type Scheduling } from '../deploy/scheduling.js';
 import { VALUE_BYTES_LIMIT } from '../protocol/limits.js';
 import {
   parseChoice,
@@ -60,6 +61,8 @@ export interface LoadPlan {
   batchDelayUs: number;
   /** Where acknowledgements of weak writes come from. */
   ackTransport: 'nats' | 'stream';
+  /** How the operating system schedules the processes that this run starts. */
+  scheduling: Scheduling;
   /** Conditions that one point has to meet together; empty for none. */
   goal: GoalCondition[];
 }
@@ -97,6 +100,7 @@ export interface RawFlags {
   shards?: string;
   batchDelay?: string;
   ackTransport?: string;
+  scheduling?: string;
   goal?: string;
   out?: string;
   json?: boolean;
@@ -156,6 +160,10 @@ export function parsePlan(flags: RawFlags, defaults: PlanDefaults): LoadPlan {
       flags.ackTransport === undefined
         ? 'nats'
         : parseChoice('--ack-transport', flags.ackTransport, ['nats', 'stream']),
+    scheduling:
+      flags.scheduling === undefined
+        ? defaultScheduling()
+        : parseChoice('--scheduling', flags.scheduling, ['batch', 'normal']),
     goal: flags.goal === undefined ? [] : parseGoal(flags.goal),
   };
 }

@@ -44,7 +44,10 @@ export async function runSweep(plan: LoadPlan, history: OutputPlan['history'], d
   const cluster = await openTargetCluster(plan);
   try {
     doors.signal.throwIfAborted();
-    const pool = await WorkerPool.start(workerSetups(plan, cluster.target, history), doors.workerEntry);
+    const pool = await WorkerPool.start(workerSetups(plan, cluster.target, history), {
+      entry: doors.workerEntry,
+      scheduling: plan.scheduling,
+    });
     const sweep = new Sweep(plan, cluster, pool, doors);
     const endPool = () => void pool.end();
     doors.signal.addEventListener('abort', endPool);

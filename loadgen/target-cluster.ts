@@ -36,6 +36,7 @@ export async function openTargetCluster(plan: LoadPlan): Promise<TargetCluster> 
     return await startLocalCluster({
       replicas: REPLICAS,
       witnesses: WITNESSES,
+      scheduling: plan.scheduling,
       serviceSettings: {
         ...(plan.descriptorLimit === null ? {} : { descriptorLimit: plan.descriptorLimit }),
         ...(plan.shards === null ? {} : { shards: plan.shards }),

@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+import { type Scheduling, scheduled } from '../deploy/scheduling.js';
 import type { LoadPhase, PhaseResult, WorkerReply, WorkerRequest, WorkerSetup } from './worker-messages.js';
 
 /** The module that a client process runs. */
@@ -29,10 +30,12 @@ class WorkerProcess {
   #settle: { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void } | null = null;
   #onProgress: (keys: number) => void = () => {};
 
-  constructor(entry: URL) {
+  constructor(entry: URL, scheduling: Scheduling) {
     // A larger nursery: what an operation allocates is dead before it would be copied.
+    const { command, args } = scheduled(process.execPath, ['--max-semi-space-size=32'], scheduling);
     this.#child = fork(fileURLToPath(entry), [], {
-      execArgv: ['--max-semi-space-size=32'],
+      execPath: command,
+      execArgv: args,
       stdio: ['ignore', 2, 2, 'ipc'],
     });
     this.#child.on('message', (reply: WorkerReply) => this.#onReply(reply));
@@ -90,8 +93,11 @@ export class WorkerPool {
   }
 
   /** Starts one process per setup and connects them. On failure none is left running. */
-  static async start(setups: WorkerSetup[], entry: URL = WORKER_ENTRY): Promise<WorkerPool> {
-    const pool = new WorkerPool(setups.map(() => new WorkerProcess(entry)));
+  static async start(
+    setups: WorkerSetup[],
+    { entry = WORKER_ENTRY, scheduling }: { entry?: URL | undefined; scheduling: Scheduling },
+  ): Promise<WorkerPool> {
+    const pool = new WorkerPool(setups.map(() => new WorkerProcess(entry, scheduling)));
     try {
       await pool.#askAll((index) => ({ kind: 'connect', setup: pick(setups, index) }));
     } catch (error) {

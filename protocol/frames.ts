@@ -6,16 +6,18 @@ import type { AckBatch, RecordResponse, SessionResponse } from './messages.js';
 
 /** A frame and how full it is. */
 interface Draft<Frame> {
+  peer: number;
   frame: Frame;
   bytes: number;
   operations: number;
 }
 
-/** Frames by peer. `createFrame` makes an empty one for the epoch of the moment. */
+/** Frames by peer, of which there are few. `createFrame` makes an empty one for the epoch of the moment. */
 export class FrameSet<Frame> {
-  readonly #open = new Map<number, Draft<Frame>>();
   readonly #createFrame: () => Frame;
-  #full: { peer: number; frame: Frame }[] = [];
+  /** One draft for each peer, in the order of their first message; an array for the reason told in slot-table.ts. */
+  readonly #open: Draft<Frame>[] = [];
+  readonly #full: Draft<Frame>[] = [];
 
   constructor(createFrame: () => Frame) {
     this.#createFrame = createFrame;
@@ -23,15 +25,7 @@ export class FrameSet<Frame> {
 
   /** The peer's frame, ready to take one more message of about `bytes`. */
   for(peer: number, bytes: number): Frame {
-    let draft = this.#open.get(peer);
-    if (draft !== undefined && (draft.bytes >= FRAME_BYTES_SOFT_LIMIT || draft.operations >= FRAME_OPERATIONS_LIMIT)) {
-      this.#full.push({ peer, frame: draft.frame });
-      draft = undefined;
-    }
-    if (draft === undefined) {
-      draft = { frame: this.#createFrame(), bytes: 0, operations: 0 };
-      this.#open.set(peer, draft);
-    }
+    const draft = this.#draftFor(peer);
     draft.bytes += bytes;
     draft.operations++;
     return draft.frame;
@@ -39,25 +33,37 @@ export class FrameSet<Frame> {
 
   /** Hands every frame over and starts anew. Frames of one peer keep their order. */
   drain(take: (peer: number, frame: Frame) => void): void {
-    if (this.#full.length > 0) {
-      for (const { peer, frame } of this.#full) take(peer, frame);
-      this.#full = [];
-    }
-    if (this.#open.size === 0) return;
-    for (const [peer, draft] of this.#open) take(peer, draft.frame);
-    this.#open.clear();
+    for (const { peer, frame } of this.#full) take(peer, frame);
+    for (const { peer, frame } of this.#open) take(peer, frame);
+    this.clear();
   }
 
   /** Forgets every frame. */
   clear(): void {
-    this.#open.clear();
-    this.#full = [];
+    this.#open.length = 0;
+    this.#full.length = 0;
   }
 
   /** Forgets what was meant for a peer that is gone. */
   drop(peer: number): void {
-    this.#open.delete(peer);
-    this.#full = this.#full.filter((full) => full.peer !== peer);
+    for (const drafts of [this.#open, this.#full]) {
+      for (let at = drafts.length - 1; at >= 0; at--) if (drafts[at]?.peer === peer) drafts.splice(at, 1);
+    }
+  }
+
+  #draftFor(peer: number): Draft<Frame> {
+    for (let at = 0; at < this.#open.length; at++) {
+      const draft = this.#open[at];
+      if (draft === undefined || draft.peer !== peer) continue;
+      if (draft.bytes < FRAME_BYTES_SOFT_LIMIT && draft.operations < FRAME_OPERATIONS_LIMIT) return draft;
+      this.#full.push(draft);
+      const next = { peer, frame: this.#createFrame(), bytes: 0, operations: 0 };
+      this.#open[at] = next;
+      return next;
+    }
+    const first = { peer, frame: this.#createFrame(), bytes: 0, operations: 0 };
+    this.#open.push(first);
+    return first;
   }
 }
 

@@ -273,5 +273,5 @@ function describeCluster(plan: LoadPlan): string {
     plan.target === null
       ? `local, descriptor limit ${plan.descriptorLimit}, shards ${plan.shards ?? 'default'}`
       : plan.target;
-  return `${where}; batch delay ${plan.batchDelayUs} µs; acknowledgements by ${plan.ackTransport}`;
+  return `${where}; batch delay ${plan.batchDelayUs} µs; acknowledgements by ${plan.ackTransport}; ${plan.scheduling} scheduling`;
 }

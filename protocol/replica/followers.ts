@@ -99,6 +99,11 @@ export class Followers {
     }
   }
 
+  /** Whether some follower lacks entries or has not been told of commits. */
+  hasNews(): boolean {
+    return this.#followers.some((follower) => this.#hasNews(follower));
+  }
+
   /** Emits what followers lack: one frame for all that stand at the same place, none where nothing is new. */
   send(emit: (to: number[], frame: ReplicateRequest) => void): void {
     const groups = new Map<number, Follower[]>();

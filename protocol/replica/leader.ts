@@ -43,6 +43,12 @@ export class Leader {
   /** Holes to report at the end of the turn: session → first missing seq. */
   readonly #holes = new Map<number, { fromSeq: number; client: number }>();
   #nextRelayUs = 0;
+  /** When gathered frames last left. */
+  #pacedUs = Number.NEGATIVE_INFINITY;
+  /** The last turn held frames back. */
+  #isBehind = false;
+  /** A write was appended whose caller can only be answered by its commit. */
+  #isAwaited = false;
   /** When witnesses were last told what is committed. */
   #collectedUs = 0;
   /** Slot of this epoch's own entry; nothing is committed before it is (A9, P6). */
@@ -125,17 +131,34 @@ export class Leader {
     for (const write of held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH)) this.onRelayed(write);
   }
 
-  /** Commits what a majority has, answers what waited for it, and emits the frames of the turn. */
+  /**
+   * Commits what a majority has, answers what waited for it, and emits the frames of the turn. Most of what goes to
+   * followers and witnesses is waited for by nobody, so under load it gathers for `paceUs`; the first after a pause and
+   * whatever somebody waits for leaves at once.
+   */
   onTurnEnd(outputs: ReplicaOutput[]): void {
+    const { nowUs, options } = this.#node;
     this.#advanceCommit();
     this.#reads.settle();
-    this.#followers.send((to, frame) => outputs.push({ kind: 'replicate', to, frame }));
-    // A cluster of one has just replicated to everybody.
-    this.#advanceCommit();
-    this.#reads.settle();
+    const isPaced = nowUs - this.#pacedUs < options.paceUs;
+    this.#isBehind = isPaced;
+    if (!isPaced || this.#isAwaited || this.#reads.size > 0) {
+      this.#isAwaited = false;
+      this.#followers.send((to, frame) => outputs.push({ kind: 'replicate', to, frame }));
+      // A cluster of one has just replicated to everybody.
+      this.#advanceCommit();
+      this.#reads.settle();
+    }
     this.#reportHoles();
+    if (isPaced) return;
+    this.#pacedUs = nowUs;
     this.#announceCommits(outputs);
     this.#trimLog();
+  }
+
+  /** True if frames were held back that should leave soon, whatever else happens. */
+  get wantsTurn(): boolean {
+    return this.#isBehind && (this.#touched.size > 0 || this.#followers.hasNews());
   }
 
   /** Committed watermark of every session, for new witness lives. */
@@ -163,6 +186,7 @@ export class Leader {
   #order(command: Command, client: number): void {
     const pending = this.#append(copyCommand(command), client, true);
     if (!pending.ok) this.#node.counts.conflicts++;
+    if (!pending.ok && command.strong) this.#isAwaited = true;
     if (command.strong && client !== 0) this.#reply(client, this.#speculativeReply(pending));
   }
 

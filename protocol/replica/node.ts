@@ -1,6 +1,7 @@
 // What the parts of one replica share: who it is, its log and state, and the frames being written this turn. The core
 // owns it; leader, follower and reads work on it.
 
+import { Slab } from '../bytes.js';
 import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
 import type { AckBatch, ClusterConfig, CommitNotice, SessionResponse } from '../messages.js';
 import { HeldWrites } from './held-writes.js';
@@ -26,6 +27,8 @@ export interface ReplicaOptions {
   heldLimit?: number;
   /** Weak reads that may wait for the applied state. Default 10,000. */
   weakReadLimit?: number;
+  /** Gathering time of what the leader sends and nobody waits for, microseconds. Default 3,000. */
+  paceUs?: number;
   /** How long a weak read waits before the client is referred on, microseconds. Default 200,000. */
   weakWaitUs?: number;
   /** Age at which a held write is relayed to the leader, microseconds. Default 1,000,000. */
@@ -58,6 +61,8 @@ export interface ReplicaCounts {
 export class ReplicaNode {
   readonly options: Required<ReplicaOptions>;
   readonly log = new ReplicaLog();
+  /** Where values that leave in frames are written. */
+  readonly slab = new Slab();
   readonly state: AppliedState;
   readonly held: HeldWrites;
   /** Client process that last sent something for a session; where its notices go. */
@@ -96,6 +101,7 @@ export class ReplicaNode {
       heldLimit: 65_536,
       weakReadLimit: 10_000,
       weakWaitUs: 200_000,
+      paceUs: 3000,
       relayAfterUs: 1_000_000,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,

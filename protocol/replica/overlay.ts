@@ -1,7 +1,9 @@
 // The speculative state of a leader: what its uncommitted log entries would make of the keys. It lies over the applied
 // state and is thrown away with the leadership (C7); nothing in it ever reaches the store.
 
+import { ChurnMap } from '../churn-map.js';
 import type { Command, CommandId, WriteResult } from '../messages.js';
+import { SeqWindow } from '../seq-window.js';
 
 /** An appended, uncommitted command. */
 export interface Pending {
@@ -28,21 +30,19 @@ export interface Speculation {
 
 /** Uncommitted commands by key and by slot. */
 export class Overlay {
-  readonly #byKey = new Map<string, Pending[]>();
-  readonly #bySlot = new Map<number, Pending>();
+  readonly #byKey = new ChurnMap<Pending[]>();
+  /** Slots without a command (an epoch's own entry, a duplicate in a tail) are passed over. */
+  readonly #bySlot = new SeqWindow<Pending>(1);
+  #size = 0;
 
   /** Number of uncommitted commands. */
   get size(): number {
-    return this.#bySlot.size;
+    return this.#size;
   }
 
   /** Uncommitted commands on a key in slot order; undefined if there are none. */
   on(key: string): readonly Pending[] | undefined {
     return this.#byKey.get(key);
-  }
-
-  at(slot: number): Pending | undefined {
-    return this.#bySlot.get(slot);
   }
 
   /** What the newest uncommitted command that changed the key made of it; undefined if none did. */
@@ -64,25 +64,31 @@ export class Overlay {
     return ids;
   }
 
+  /** Adds the command of the next slot. */
   add(pending: Pending): void {
-    this.#bySlot.set(pending.slot, pending);
+    this.#bySlot.add(pending.slot, pending);
+    this.#size++;
     for (const key of new Set(pending.keys)) {
       const list = this.#byKey.get(key);
-      if (list === undefined) this.#byKey.set(key, [pending]);
+      if (list === undefined) this.#byKey.add(key, [pending]);
       else list.push(pending);
     }
   }
 
   /** All uncommitted commands in slot order. */
-  [Symbol.iterator](): IterableIterator<Pending> {
-    return this.#bySlot.values();
+  *[Symbol.iterator](): IterableIterator<Pending> {
+    yield* this.#bySlot;
   }
 
-  /** Takes out the command at `slot`, which has become committed. */
+  /** Takes out the command at `slot`, the lowest, which has become committed; undefined if the slot has none. */
   remove(slot: number): Pending | undefined {
-    const pending = this.#bySlot.get(slot);
+    if (this.#bySlot.size === 0 || this.#bySlot.first > slot) return undefined;
+    while (this.#bySlot.first < slot) {
+      if (this.#bySlot.shift() !== undefined) throw new Error(`slot ${slot} committed before one below it`);
+    }
+    const pending = this.#bySlot.shift();
     if (pending === undefined) return undefined;
-    this.#bySlot.delete(slot);
+    this.#size--;
     for (const key of new Set(pending.keys)) {
       const list = this.#byKey.get(key);
       if (list === undefined) continue;

@@ -62,6 +62,11 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     return (this.#leader?.uncommitted ?? 0) >= this.#node.options.descriptorLimit;
   }
 
+  /** True if frames were held back for a moment: the next turn should come within a millisecond or so. */
+  get wantsTurn(): boolean {
+    return this.#leader?.wantsTurn ?? false;
+  }
+
   get epoch(): number {
     return this.#node.epoch;
   }

@@ -2,7 +2,7 @@
 // with the witnesses' words whether it stands; the confirmed read waits until what it shows is committed and a majority
 // has answered a confirmation round that began after it came (A8, F6).
 
-import { bytesToText, NO_BYTES, textToBytes } from '../bytes.js';
+import { bytesToText, NO_BYTES } from '../bytes.js';
 import { type ConfirmedRead, RefusalCode, type StrongRead, type StrongReadReply } from '../messages.js';
 import type { Followers } from './followers.js';
 import type { ReplicaNode } from './node.js';
@@ -37,6 +37,11 @@ export class StrongReads {
   constructor(node: ReplicaNode, leadership: Leadership) {
     this.#node = node;
     this.#leadership = leadership;
+  }
+
+  /** Confirmed reads that wait. */
+  get size(): number {
+    return this.#waiting.length;
   }
 
   onStrongRead(read: StrongRead, client: number): void {
@@ -107,7 +112,7 @@ export class StrongReads {
     return {
       nonce,
       present: value !== null,
-      value: value === null ? NO_BYTES : textToBytes(value),
+      value: value === null ? NO_BYTES : this.#node.slab.toBytes(value),
       version: speculation?.slot ?? version?.slot ?? store.absentSlot(text),
       readFrom: writer === undefined ? undefined : { session: writer.session, seq: writer.seq },
       committed: speculation === undefined,

@@ -1,7 +1,7 @@
 // Weak reads at any replica: answered from applied state that has reached what the reading session has seen, after a
 // bounded wait if need be. Uncommitted writes are never shown here, not even to their owner (E4).
 
-import { bytesToText, NO_BYTES, textToBytes } from '../bytes.js';
+import { bytesToText, NO_BYTES } from '../bytes.js';
 import { type ReadReply, RefusalCode, type ScanRange, type WeakRead } from '../messages.js';
 import type { ReplicaNode } from './node.js';
 
@@ -107,7 +107,7 @@ export function readKey(node: ReplicaNode, nonce: number, key: Uint8Array): Read
   reply.version = version?.slot ?? store.absentSlot(text);
   if (version !== undefined && version.value !== null) {
     reply.present = true;
-    reply.value = textToBytes(version.value);
+    reply.value = node.slab.toBytes(version.value);
   }
   return reply;
 }

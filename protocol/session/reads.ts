@@ -1,8 +1,10 @@
 // Reads at the client. A strong read asks the leader and all witnesses at once and stands if they agree; otherwise the
 // leader confirms it. A weak read asks the bound replica, and the session's own writes are laid over what it says.
 
+import { NO_BYTES } from '../bytes.js';
 import type { Operation, SlowReason } from '../core.js';
 import type { CheckReply, ReadReply, StrongReadReply } from '../messages.js';
+import { SlotTable } from '../slot-table.js';
 import type { ClientContext } from './context.js';
 import { createAnswer, type ReadOperation } from './operations.js';
 import type { ReadEvidence } from './rules.js';
@@ -17,8 +19,7 @@ const NOBODY = -1;
 /** All reads of one client process, by the nonce of their current attempt. */
 export class Reads {
   readonly #context: ClientContext;
-  readonly #byNonce = new Map<number, ReadOperation>();
-  #nonce = 0;
+  readonly #byNonce = new SlotTable<ReadOperation>();
 
   constructor(context: ClientContext) {
     this.#context = context;
@@ -57,15 +58,13 @@ export class Reads {
 
   /** The caller stopped waiting. False if the call is not a read under way. */
   abandon(call: number): boolean {
-    for (const [nonce, read] of this.#byNonce) {
-      if (read.call === call) return this.#byNonce.delete(nonce);
-    }
-    return false;
+    const read = this.#byNonce.values().find((candidate) => candidate.call === call);
+    return read !== undefined && this.#byNonce.delete(read.nonce);
   }
 
   /** A new epoch has opened: answers so far count no more. */
   sendAll(): void {
-    for (const read of [...this.#byNonce.values()]) {
+    for (const read of this.#byNonce.values()) {
       if (read.phase !== 'weak' && read.leader !== null) read.slowReason ??= 'epochChange';
       this.#sendAnew(read);
     }
@@ -74,7 +73,7 @@ export class Reads {
   onReplicaUp(replica: number): void {
     const { config, isServing } = this.#context;
     if (!isServing) return;
-    for (const read of [...this.#byNonce.values()]) {
+    for (const read of this.#byNonce.values()) {
       const isAsked = read.phase === 'weak' ? read.asked === replica : config.leader === replica;
       if (isAsked) this.#sendAnew(read);
     }
@@ -91,12 +90,12 @@ export class Reads {
   }
 
   onWitnessDown(): void {
-    for (const read of [...this.#byNonce.values()]) if (read.phase === 'fast') this.#evaluate(read);
+    for (const read of this.#byNonce.values()) if (read.phase === 'fast') this.#evaluate(read);
   }
 
   onBind(): void {
     if (!this.#context.isServing) return;
-    for (const read of [...this.#byNonce.values()]) {
+    for (const read of this.#byNonce.values()) {
       if (read.phase !== 'weak') continue;
       read.asked = NOBODY;
       this.#sendAnew(read);
@@ -154,7 +153,7 @@ export class Reads {
   onTick(): void {
     const { isServing, nowUs, options } = this.#context;
     if (!isServing || this.#byNonce.size === 0) return;
-    for (const read of [...this.#byNonce.values()]) {
+    for (const read of this.#byNonce.values()) {
       const waitedUs = nowUs - read.sentUs;
       // The leader has spoken and a witness has not: the leader can confirm it alone.
       if (read.phase === 'fast' && read.leader !== null && waitedUs >= options.ackWaitUs) {
@@ -190,7 +189,7 @@ export class Reads {
     this.#renumber(read);
     const { nonce, barrier, traceContext, operation } = read;
     const { outbox, quorums } = this.#context;
-    const key = operation.kind === 'get' ? operation.key : new Uint8Array(0);
+    const key = operation.kind === 'get' ? operation.key : NO_BYTES;
     const coveredThrough = session.coveredThrough(quorums.fast);
     const range = rangeOf(operation);
     outbox.confirmedRead({ nonce, session: session.id, barrier, key, range, coveredThrough, traceContext });
@@ -203,7 +202,7 @@ export class Reads {
     this.#context.outbox.weakRead(replica, {
       nonce,
       session: session.id,
-      key: operation.kind === 'get' ? operation.key : new Uint8Array(0),
+      key: operation.kind === 'get' ? operation.key : NO_BYTES,
       range: rangeOf(operation),
       tokenEpoch: session.tokenEpoch,
       tokenSlot: this.#context.rules.tokenSlotToSend(session.tokenSlot),
@@ -215,9 +214,8 @@ export class Reads {
   /** A new attempt has a new name; answers to older ones find nobody. */
   #renumber(read: ReadOperation): void {
     if (read.nonce !== 0) this.#byNonce.delete(read.nonce);
-    read.nonce = ++this.#nonce;
+    read.nonce = this.#byNonce.add(read);
     read.sentUs = this.#context.nowUs;
-    this.#byNonce.set(read.nonce, read);
   }
 
   #evaluate(read: ReadOperation): void {

@@ -4,6 +4,7 @@
 import { bytesToText, NO_BYTES } from '../bytes.js';
 import type { Answer, Operation, SessionToken } from '../core.js';
 import type { CommandId, Mutation, ReadReply, ScanEntry } from '../messages.js';
+import { SeqWindow } from '../seq-window.js';
 import type { ReadOperation, WriteOperation } from './operations.js';
 import type { SessionRules } from './rules.js';
 
@@ -19,7 +20,7 @@ export class ClientSession {
   readonly id: number;
   readonly #rules: SessionRules;
   /** Writes above `committedThrough` in seq order: the write set (E1). */
-  readonly writes = new Map<number, WriteOperation>();
+  readonly writes = new SeqWindow<WriteOperation>(1);
   /** Strong writes that left the write set before their result came; they are asked for until it does. */
   readonly unanswered = new Map<number, WriteOperation>();
   /** Writes that wait for room in the write set (E12). */
@@ -104,7 +105,7 @@ export class ClientSession {
   enterEpoch(): void {
     this.watermarks = [];
     this.dependencies = [];
-    for (const op of [...this.writes.values(), ...this.unanswered.values()]) {
+    for (const op of [...this.writes, ...this.unanswered.values()]) {
       op.leader = null;
       op.accepts = 0;
       op.holders = 0;
@@ -117,11 +118,11 @@ export class ClientSession {
     const cleared: WriteOperation[] = [];
     if (through <= this.committedThrough) return cleared;
     this.committedThrough = through;
-    for (const [seq, op] of this.writes) {
-      if (seq > through) break;
-      this.writes.delete(seq);
+    while (this.writes.size > 0 && this.writes.first <= through) {
+      const op = this.writes.shift();
+      if (op === undefined) continue;
       cleared.push(op);
-      if (op.command.strong && !op.isAnswered) this.unanswered.set(seq, op);
+      if (op.command.strong && !op.isAnswered) this.unanswered.set(op.seq, op);
     }
     return cleared;
   }
@@ -180,7 +181,7 @@ export class ClientSession {
 
   /** Own effective writes with `after` < seq ≤ `through`, in seq order; a compare-and-set only once it is known to have matched. */
   *#ownBetween(after: number, through: number): IterableIterator<WriteOperation> {
-    for (const [seq, op] of this.writes) if (seq > after && seq <= through && op.isEffective) yield op;
+    for (const op of this.writes) if (op.seq > after && op.seq <= through && op.isEffective) yield op;
   }
 
   /** Whether a weak answer no longer includes what the write set has dropped meanwhile. */

@@ -55,7 +55,7 @@ export class Writes {
         this.#context.outputs.push({ kind: 'refused', call, reason: 'abandoned' });
         return;
       }
-      for (const op of session.writes.values()) if (op.call === call) op.call = 0;
+      for (const op of session.writes) if (op.call === call) op.call = 0;
       for (const op of session.unanswered.values()) if (op.call === call) op.call = 0;
     }
   }
@@ -64,7 +64,7 @@ export class Writes {
   sendAll(): void {
     for (const session of this.#context.sessions.values()) {
       for (const op of session.unanswered.values()) this.#send(op, session);
-      for (const op of session.writes.values()) this.#send(op, session);
+      for (const op of session.writes) this.#send(op, session);
     }
   }
 
@@ -72,10 +72,7 @@ export class Writes {
     const { config, isServing, outbox } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      const ops =
-        replica === config.leader
-          ? [...session.unanswered.values(), ...session.writes.values()]
-          : session.writes.values();
+      const ops = replica === config.leader ? [...session.unanswered.values(), ...session.writes] : session.writes;
       for (const op of ops) {
         if (replica !== config.leader && op.command.strong) continue;
         outbox.write(replica, this.#refresh(op, session), writeBytes(op));
@@ -88,7 +85,7 @@ export class Writes {
     const { isServing, outbox } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      for (const op of session.writes.values()) {
+      for (const op of session.writes) {
         outbox.record(this.#refresh(op, session), writeBytes(op), witness);
         this.#noteResend(op);
       }
@@ -100,7 +97,7 @@ export class Writes {
     const { bound, isServing, outbox } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      for (const op of session.writes.values()) {
+      for (const op of session.writes) {
         if (op.command.strong || op.isAnswered) continue;
         outbox.write(bound, this.#refresh(op, session), writeBytes(op));
         this.#noteResend(op);
@@ -112,8 +109,8 @@ export class Writes {
   onNeedWrites({ session: id, fromSeq }: NeedWrites): void {
     const session = this.#context.sessions.get(id);
     if (session === undefined) return;
-    for (const [seq, op] of session.writes) {
-      if (seq < fromSeq) continue;
+    for (const op of session.writes) {
+      if (op.seq < fromSeq) continue;
       this.#context.outbox.write(this.#context.config.leader, this.#refresh(op, session), writeBytes(op));
       this.#noteResend(op);
     }
@@ -176,9 +173,9 @@ export class Writes {
     const { isServing, nowUs, options } = this.#context;
     if (!isServing) return;
     for (const session of this.#context.sessions.values()) {
-      const [first] = session.unanswered.size > 0 ? session.unanswered.values() : session.writes.values();
+      const [first] = session.unanswered.size > 0 ? session.unanswered.values() : session.writes;
       if (first !== undefined && nowUs - first.sentUs >= first.waitUs) this.#resend(first, session);
-      for (const op of session.writes.values()) {
+      for (const op of session.writes) {
         const isMissed = !op.command.strong && !op.isAnswered && nowUs - op.askedUs >= options.ackWaitUs;
         if (isMissed) this.#askForAck(op);
       }
@@ -194,7 +191,7 @@ export class Writes {
     const write = { command, committedThrough: session.committedThrough, bound, dependencies, traceContext };
     const op = createWriteOperation(call, write, nowUs);
     op.waitUs = options.retryUs;
-    session.writes.set(seq, op);
+    session.writes.add(seq, op);
     outputs.push({ kind: 'numbered', call, seq });
     if (this.#context.isServing) this.#send(op, session);
   }

@@ -2,8 +2,10 @@
 // how far it is known. One arrival counter for the whole life, across shards: replay is the order of that counter.
 
 import { shardOf } from '../bytes.js';
+import { ChurnMap } from '../churn-map.js';
 import { commandBytes } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
+import { SeqWindow } from '../seq-window.js';
 
 /** A kept write. */
 export interface PoolEntry {
@@ -22,14 +24,14 @@ export interface PoolSession {
   /** Highest seq known to be committed. */
   committedThrough: number;
   /** Kept writes, `committedThrough` < seq ≤ `watermark`. */
-  entries: Map<number, PoolEntry>;
+  entries: SeqWindow<PoolEntry>;
   /** Records that wait for a predecessor, seq > `watermark` + 1. */
   parked: Map<number, { write: CheckedWrite; client: number }>;
 }
 
 /** All kept writes of one life. */
 export class Pool {
-  readonly #shards: Map<string, PoolEntry[]>[] = [];
+  readonly #shards: ChurnMap<PoolEntry[]>[] = [];
   readonly #sessions = new Map<number, PoolSession>();
   #arrivals = 0;
   #size = 0;
@@ -37,7 +39,7 @@ export class Pool {
   #parked = 0;
 
   constructor(shards: number) {
-    for (let i = 0; i < shards; i++) this.#shards.push(new Map());
+    for (let i = 0; i < shards; i++) this.#shards.push(new ChurnMap());
   }
 
   /** Kept writes. */
@@ -62,7 +64,7 @@ export class Pool {
   session(session: number): PoolSession {
     let known = this.#sessions.get(session);
     if (known === undefined) {
-      known = { watermark: 0, committedThrough: 0, entries: new Map(), parked: new Map() };
+      known = { watermark: 0, committedThrough: 0, entries: new SeqWindow(1), parked: new Map() };
       this.#sessions.set(session, known);
     }
     return known;
@@ -80,13 +82,13 @@ export class Pool {
 
   keep(write: CheckedWrite, keys: string[], nowUs: number): void {
     const entry: PoolEntry = { write, keys, arrival: ++this.#arrivals, sinceUs: nowUs };
-    this.session(write.command.session).entries.set(write.command.seq, entry);
+    this.session(write.command.session).entries.add(write.command.seq, entry);
     this.#size++;
     this.#bytes += commandBytes(write.command);
     for (const key of new Set(keys)) {
       const shard = this.#shardOf(key);
       const list = shard.get(key);
-      if (list === undefined) shard.set(key, [entry]);
+      if (list === undefined) shard.add(key, [entry]);
       else list.push(entry);
     }
   }
@@ -96,10 +98,9 @@ export class Pool {
     const known = this.session(session);
     if (through <= known.committedThrough) return;
     known.committedThrough = through;
-    for (const [seq, entry] of known.entries) {
-      if (seq > through) break;
-      known.entries.delete(seq);
-      this.#remove(entry);
+    while (known.entries.size > 0 && known.entries.first <= through) {
+      const entry = known.entries.shift();
+      if (entry !== undefined) this.#remove(entry);
     }
     for (const seq of known.parked.keys()) if (seq <= through) this.takeParked(session, seq);
     known.watermark = Math.max(known.watermark, through);
@@ -123,7 +124,7 @@ export class Pool {
   /** Every kept write, in arrival order. */
   inArrivalOrder(): PoolEntry[] {
     const all: PoolEntry[] = [];
-    for (const { entries } of this.#sessions.values()) all.push(...entries.values());
+    for (const { entries } of this.#sessions.values()) all.push(...entries);
     return all.sort((a, b) => a.arrival - b.arrival);
   }
 
@@ -149,7 +150,7 @@ export class Pool {
     }
   }
 
-  #shardOf(key: string): Map<string, PoolEntry[]> {
+  #shardOf(key: string): ChurnMap<PoolEntry[]> {
     const shard = this.#shards[this.#shards.length === 1 ? 0 : shardOf(key, this.#shards.length)];
     if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
     return shard;

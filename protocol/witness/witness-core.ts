@@ -1,7 +1,7 @@
 // The rules of a witness: keeps writes that are not known to be committed, tells reads what is pending, forgets what
 // the leader says is committed, and hands its pool over when it is sealed. Never executes anything.
 
-import { bytesToText } from '../bytes.js';
+import { bytesToText, NO_BYTES } from '../bytes.js';
 import { copyCommand, samePayload } from '../command.js';
 import type { Core, WitnessInput, WitnessOutput } from '../core.js';
 import { unreachable } from '../core.js';
@@ -318,7 +318,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
 }
 
 function copyWrite(write: CheckedWrite): CheckedWrite {
-  return { ...write, command: copyCommand(write.command), traceContext: new Uint8Array(0) };
+  return { ...write, command: copyCommand(write.command), traceContext: NO_BYTES };
 }
 
 function hasCommand(write: Write): write is CheckedWrite {

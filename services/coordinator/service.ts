@@ -33,7 +33,7 @@ type WatchCall = ServerWritableStream<WatchRequest, WatchResponse>;
 /** What an answer is turned into; null if it is a refusal. */
 type PickResponse<Response> = (answer: CallAnswer) => Response | null;
 
-const HEARTBEAT_US = 250_000;
+const HEARTBEAT_US = 500_000;
 const LIVENESS_US = 2_000_000;
 const RETRY_US = 250_000;
 const CLOSE_MS = 500;

@@ -9,12 +9,15 @@ export type TurnInput = { kind: 'tick' } | { kind: 'turnEnd' };
 
 const TICK: TurnInput = { kind: 'tick' };
 const TURN_END: TurnInput = { kind: 'turnEnd' };
-const TICK_MS = 10;
+const TICK_MS = 20;
+const EXTRA_TURN_MS = 1;
 
 /** How a loop is set up. */
 export interface CoreLoopOptions<O> {
   /** Carries out one output. Called in output order; may push inputs, which are stepped after the current outputs. */
   perform: (output: O) => void;
+  /** Whether the core holds something back that a turn soon should send; asked at the end of each turn. */
+  wantsTurn?: () => boolean;
   /** Called after the outputs of a turn were carried out. */
   onTurn?: () => void;
   /** A core or an output threw: an invariant is broken and nothing that follows can be trusted. Must not return to work. */
@@ -42,6 +45,7 @@ export class CoreLoop<I, O> {
   private ticker: NodeJS.Timeout | null = null;
   private isStepping = false;
   private isTurnDue = false;
+  private isExtraTurnDue = false;
   private isClosed = false;
   private turnDueUs = 0;
 
@@ -131,7 +135,21 @@ export class CoreLoop<I, O> {
     this.isTurnDue = false;
     this.run(TURN_END);
     this.options.onTurn?.();
+    if (this.options.wantsTurn?.() === true && !this.isExtraTurnDue) {
+      this.isExtraTurnDue = true;
+      setTimeout(this.onExtraTurn, EXTRA_TURN_MS);
+    }
   };
 
-  private readonly onTicker = (): void => this.push(TICK);
+  private readonly onExtraTurn = (): void => {
+    this.isExtraTurnDue = false;
+    if (!this.isTurnDue && !this.isClosed) this.scheduleTurn();
+  };
+
+  // Timers run before sockets are read; what lies there already should count before time does.
+  private readonly onTicker = (): void => {
+    setImmediate(this.onTick);
+  };
+
+  private readonly onTick = (): void => this.push(TICK);
 }

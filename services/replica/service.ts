@@ -98,6 +98,7 @@ export class ReplicaService implements OpenService {
     this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit });
     this.loop = new CoreLoop<ReplicaInput, ReplicaOutput>(this.core, {
       perform: (output) => this.perform(output),
+      wantsTurn: () => this.core.wantsTurn,
       onTurn: () => this.onTurn(),
       onBroken: shell.onBroken,
       batchDelayUs,

@@ -16,6 +16,7 @@ export class FakeCore implements SessionCore {
   private readonly kept: number[] = [];
   committedThrough = 0;
   private lastSeq = 0;
+  private readonly submitted: number[] = [];
 
   step(input: ClientInput, _nowUs: number, outputs: ClientOutput[]): void {
     this.inputs.push(input);
@@ -23,8 +24,15 @@ export class FakeCore implements SessionCore {
       outputs.push({ kind: 'numbered', call: this.kept.shift() ?? 0, seq: ++this.lastSeq });
     }
     if (input.kind === 'abandon') this.takeBack(input.call, outputs);
+    if (input.kind === 'submit') this.submitted.push(input.call);
     if (input.kind === 'submit') this.submit(input.call, input.operation, outputs);
-    outputs.push(...this.answers.splice(0));
+    for (const answer of this.answers.splice(0)) outputs.push(this.addressed(answer));
+  }
+
+  /** Tests name calls by the order in which they were submitted. */
+  private addressed(answer: ClientOutput): ClientOutput {
+    if (!('call' in answer)) return answer;
+    return { ...answer, call: this.submitted[answer.call - 1] ?? answer.call };
   }
 
   private submit(call: number, operation: Operation, outputs: ClientOutput[]): void {

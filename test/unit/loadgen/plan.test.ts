@@ -1,6 +1,7 @@
 // Flags: defaults of the study, limits, and errors that name the flag.
 
 import assert from 'node:assert/strict';
+import { defaultScheduling } from '../../../deploy/scheduling.js';
 import { UsageError } from '../../../loadgen/flag-values.js';
 import { parseOutput, parsePlan, type RawFlags, RUN_DEFAULTS, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
 
@@ -28,6 +29,7 @@ describe('parsePlan', () => {
       shards: null,
       batchDelayUs: 0,
       ackTransport: 'nats',
+      scheduling: defaultScheduling(),
       goal: [],
     });
   });

@@ -20,6 +20,7 @@ class LoneLeader {
 
   constructor(followers: 0 | 2, options: Partial<ReplicaOptions> = {}) {
     this.core = new ReplicaCore({
+      paceUs: 0,
       clusterId: CLUSTER,
       id: 'r0',
       incarnation: 1,

@@ -180,13 +180,11 @@ describe('overlay and execution', () => {
       overlay.idsOn('x').map(({ session }) => session),
       [1, 2, 3],
     );
+    assert.throws(() => overlay.remove(6), /below it/);
+    assert.equal(overlay.remove(5)?.command.session, 1);
+    assert.deepEqual([overlay.lookup('x')?.value, overlay.lookup('y'), overlay.on('y')], ['c', undefined, undefined]);
     assert.equal(overlay.remove(6)?.command.session, 2);
-    assert.equal(overlay.lookup('x')?.value, 'a');
-    overlay.remove(5);
-    assert.deepEqual(
-      [overlay.lookup('x'), overlay.lookup('y'), overlay.on('y'), overlay.size],
-      [undefined, undefined, undefined, 1],
-    );
+    assert.deepEqual([overlay.lookup('x'), overlay.size], [undefined, 1]);
     assert.equal(overlay.remove(5), undefined);
   });
 

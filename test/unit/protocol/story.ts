@@ -122,7 +122,7 @@ export class Story {
     for (const { id, incarnation } of this.config.replicas) {
       const rules = { ...replicaRules, ...broken.replica };
       this.replicas.push(
-        new ReplicaCore({ ...common, id, incarnation, descriptorLimit: 200, relayAfterUs: 200_000, rules }),
+        new ReplicaCore({ ...common, id, incarnation, descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, rules }),
       );
     }
     for (const { id, incarnation } of this.config.witnesses) {

@@ -37,7 +37,7 @@ const LAYERS: readonly Layer[] = [
   layer('cli/', ['client/', 'proto/'], 'the command is a user of the SDK'),
   layer(
     'loadgen/',
-    ['client/', 'tracing/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster'],
+    ['client/', 'tracing/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', 'deploy/scheduling'],
     'the load generator reaches data through the SDK only',
   ),
   layer(
