@@ -244,8 +244,8 @@ export class Leader {
     }
     const executed = record.results.get(seq);
     const { slot, result } = executed ?? { slot: 0, result: undefined };
-    // The client takes `slot` for where its commits end; what is committed beyond is said with a slot of its own.
-    if (record.lastSeq > seq) this.#node.replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
+    // Only notices clear a write set, and the one for this write may have been lost.
+    this.#node.replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
     this.#reply(client, {
       session,
       seq,

@@ -84,7 +84,9 @@ export class Overlay {
   remove(slot: number): Pending | undefined {
     if (this.#bySlot.size === 0 || this.#bySlot.first > slot) return undefined;
     while (this.#bySlot.first < slot) {
-      if (this.#bySlot.shift() !== undefined) throw new Error(`slot ${slot} committed before one below it`);
+      if (this.#bySlot.get(this.#bySlot.first) !== undefined)
+        throw new Error(`slot ${slot} committed before one below it`);
+      this.#bySlot.shift();
     }
     const pending = this.#bySlot.shift();
     if (pending === undefined) return undefined;

@@ -127,10 +127,8 @@ export class Writes {
       if (!reply.ok) op.slowReason ??= 'leaderConflict';
       this.#maybeFast(op, session);
     }
-    // The newest commit lies at or below the slot of this write, so a token that is handed on covers it (P5).
-    const isNews = reply.slot > 0 && reply.committedThrough > session.committedThrough;
-    if (isNews) session.ownCommit = { epoch, slot: reply.slot };
-    this.#clear(session, reply.committedThrough, { epoch, slot: 0 }, null);
+    // The write set is cleared by commit notices alone. They leave the leader together with the commit index for the
+    // followers; clearing earlier would make weak reads wait for a state that the bound replica cannot have yet.
   }
 
   onRecordReply({ session: id, seq, status, watermark }: RecordReply, witness: number): void {
