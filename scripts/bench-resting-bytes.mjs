@@ -30,5 +30,7 @@ if (form === undefined) {
   }
   globalThis.gc?.();
   const residentMb = process.memoryUsage().rss / 1e6;
-  console.log(`${form}: ${insertMs.toFixed(0)} ms to insert, ${residentMb.toFixed(0)} MB resident after as many overwrites`);
+  console.log(
+    `${form}: ${insertMs.toFixed(0)} ms to insert, ${residentMb.toFixed(0)} MB resident after as many overwrites`,
+  );
 }

@@ -27,7 +27,7 @@ export interface ReplicaOptions {
   heldLimit?: number;
   /** Weak reads that may wait for the applied state. Default 10,000. */
   weakReadLimit?: number;
-  /** Gathering time of what the leader sends and nobody waits for, microseconds. Default 3,000. */
+  /** Gathering time of what the leader sends and nobody waits for, microseconds. Default 4,000. */
   paceUs?: number;
   /** How long a weak read waits before the client is referred on, microseconds. Default 200,000. */
   weakWaitUs?: number;
@@ -101,7 +101,7 @@ export class ReplicaNode {
       heldLimit: 65_536,
       weakReadLimit: 10_000,
       weakWaitUs: 200_000,
-      paceUs: 3000,
+      paceUs: 4000,
       relayAfterUs: 1_000_000,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,

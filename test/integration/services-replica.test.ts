@@ -135,6 +135,8 @@ describe('replica service', () => {
   it('acknowledges weak writes over the stream where there is no NATS, one frame a turn', async () => {
     await openReplicas({ CURPHO_ACK_TRANSPORT: 'stream' });
     await openEpoch();
+    // Before that a weak read waits, and its answer comes in a later turn than the acknowledgement.
+    await eventually('the epoch’s entry to be applied', () => (replicas[1]?.stats().commitSlot ?? 0) >= 1);
     const stream = dial(1);
     const weakReads = [
       {

@@ -17,6 +17,7 @@ const weak = (id: string) => write(id, { x: '1' }, { weak: true });
 /** One replica that leads an open epoch, alone or with two followers that never answer. */
 class LoneLeader {
   readonly core: ReplicaCore;
+  nowUs = 0;
 
   constructor(followers: 0 | 2, options: Partial<ReplicaOptions> = {}) {
     this.core = new ReplicaCore({
@@ -50,8 +51,8 @@ class LoneLeader {
     const rest = { confirmedReads: [], ackQueries: [], ping: 0 };
     const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, strongReads, weakReads, ...rest };
     const outputs: ReplicaOutput[] = [];
-    this.core.step({ kind: 'session', frame }, 0, outputs);
-    this.core.step({ kind: 'turnEnd' }, 0, outputs);
+    this.core.step({ kind: 'session', frame }, this.nowUs, outputs);
+    this.core.step({ kind: 'turnEnd' }, this.nowUs, outputs);
     return outputs;
   }
 
@@ -245,5 +246,35 @@ describe('held and parked', () => {
     parking.dropClient(1);
     assert.deepEqual([parking.size, parking.takeWrite(1, 3), parking.takeWrite(1, 4)?.client], [1, undefined, 2]);
     assert.equal(parking.size, 0);
+  });
+});
+
+describe('pacing', () => {
+  const entriesOf = (outputs: ReplicaOutput[]) =>
+    outputs.flatMap((output) => (output.kind === 'replicate' ? output.frame.entries.length : []));
+
+  it('what nobody waits for gathers for a while; the first after a pause leaves at once', () => {
+    const leader = new LoneLeader(2, { paceUs: 1000 });
+    leader.nowUs = 5000;
+    assert.deepEqual(entriesOf(leader.turn([weak('1#1')])), [1]);
+    leader.nowUs = 5500;
+    assert.deepEqual(entriesOf(leader.turn([weak('1#2')])), []);
+    assert.equal(leader.core.wantsTurn, true);
+    leader.nowUs = 6000;
+    assert.deepEqual(entriesOf(leader.turn([weak('1#3')])), [2]);
+    assert.equal(leader.core.wantsTurn, false);
+  });
+
+  it('a write that only its commit can answer does not wait', () => {
+    const leader = new LoneLeader(2, { paceUs: 1000 });
+    leader.nowUs = 5000;
+    leader.turn([weak('1#1')]);
+    leader.nowUs = 5100;
+    assert.deepEqual(entriesOf(leader.turn([write('2#1', { y: '1' })])), [], 'nothing conflicts with it');
+    assert.deepEqual(
+      entriesOf(leader.turn([write('3#1', { x: '2' })])),
+      [2],
+      'the weak write on its key is uncommitted',
+    );
   });
 });
