@@ -224,7 +224,7 @@ export class Reads {
     const { quorums, rules, witnessesUp, config } = this.#context;
     const session = this.#context.sessions.get(read.session);
     if (session === undefined) return;
-    const { committedThrough, watermarks } = session;
+    const { knownCommitted: committedThrough, watermarks } = session;
     const leastWatermark = quorums.unanimous ? 0 : session.leastWatermark(quorums.witnesses);
     const evidence: ReadEvidence = { barrier, leader, checks, watermarks, leastWatermark, committedThrough };
     if (rules.leaderForbidsFast(evidence, quorums) || !this.#mayDepend(session, leader)) {

@@ -33,6 +33,8 @@ export class ClientSession {
   lastSeq = 0;
   /** Every write up to here is known to be committed and has left the write set. */
   committedThrough = 0;
+  /** Highest seq that anybody has said is committed; ≥ `committedThrough`. Counts as coverage, clears nothing. */
+  knownCommitted = 0;
   /** Where the newest own commit lies; for tokens that are handed on. */
   ownCommit = { epoch: 0, slot: 0 };
   isClosing = false;
@@ -84,6 +86,11 @@ export class ClientSession {
     return own.epoch === token.epoch ? { ...token, slot: Math.max(own.slot, token.slot) } : token;
   }
 
+  /** Writes up to `through` are committed, whichever way that was learnt. */
+  noteCommitted(through: number): void {
+    if (through > this.knownCommitted) this.knownCommitted = through;
+  }
+
   noteWatermark(witness: number, watermark: number): void {
     if (watermark > (this.watermarks[witness] ?? 0)) this.watermarks[witness] = watermark;
   }
@@ -118,6 +125,7 @@ export class ClientSession {
     const cleared: WriteOperation[] = [];
     if (through <= this.committedThrough) return cleared;
     this.committedThrough = through;
+    this.noteCommitted(through);
     while (this.writes.size > 0 && this.writes.first <= through) {
       const op = this.writes.shift();
       if (op === undefined) continue;

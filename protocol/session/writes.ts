@@ -127,6 +127,7 @@ export class Writes {
       if (!reply.ok) op.slowReason ??= 'leaderConflict';
       this.#maybeFast(op, session);
     }
+    session.noteCommitted(reply.committedThrough);
     // The write set is cleared by commit notices alone. They leave the leader together with the commit index for the
     // followers; clearing earlier would make weak reads wait for a state that the bound replica cannot have yet.
   }
@@ -186,7 +187,7 @@ export class Writes {
     const command = createCommand(operation, { session: session.id, seq, ackedThrough: session.ackedThrough });
     // Dependencies are fixed now and never grow: a retry with more of them could close a circle.
     const dependencies = session.dependencies.length === 0 ? [] : [...session.dependencies];
-    const write = { command, committedThrough: session.committedThrough, bound, dependencies, traceContext };
+    const write = { command, committedThrough: session.knownCommitted, bound, dependencies, traceContext };
     const op = createWriteOperation(call, write, nowUs);
     op.waitUs = options.retryUs;
     session.writes.add(seq, op);
@@ -220,7 +221,7 @@ export class Writes {
   /** The write as it is sent now. A frame already under way may hold the object before, so it is replaced, not changed. */
   #refresh(op: WriteOperation, session: ClientSession): Write {
     const { bound } = this.#context;
-    const { committedThrough } = session;
+    const { knownCommitted: committedThrough } = session;
     if (op.write.bound !== bound || op.write.committedThrough !== committedThrough) {
       op.write = { ...op.write, bound, committedThrough };
     }
@@ -245,7 +246,7 @@ export class Writes {
       leaderOk: op.leader.ok,
       accepts: countBits(op.accepts),
       leastWatermark: session.leastWatermark(quorums.witnesses),
-      committedThrough: session.committedThrough,
+      committedThrough: session.knownCommitted,
     };
     if (!rules.isFastWrite(evidence, quorums)) return;
     const answer = createAnswer('fast', config.epoch);
