@@ -26,7 +26,7 @@ export function textToBytes(text: string): Bytes {
 }
 
 /** Chunk from which a slab cuts; a view keeps its whole chunk alive, so what is cut should be short-lived. */
-const SLAB_BYTES = 1 << 16;
+const SLAB_BYTES = 1 << 18;
 
 /** Cuts many short-lived byte strings from few allocations: each array buffer of its own costs a malloc and a sweep. */
 export class Slab {
@@ -37,20 +37,29 @@ export class Slab {
   toBytes(text: string): Bytes {
     const { length } = text;
     if (length > SLAB_BYTES >> 4) return textToBytes(text);
+    const bytes = this.#cut(length);
+    for (let i = 0; i < length; i++) bytes[i] = text.charCodeAt(i);
+    return bytes;
+  }
+
+  /** A copy that does not keep the frame alive from which the bytes came. */
+  copy(bytes: Bytes): Bytes {
+    if (bytes.length === 0) return NO_BYTES;
+    if (bytes.length > SLAB_BYTES >> 4) return new Uint8Array(bytes);
+    const copy = this.#cut(bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  #cut(length: number): Bytes {
     if (this.#used + length > SLAB_BYTES) {
       this.#chunk = new Uint8Array(SLAB_BYTES);
       this.#used = 0;
     }
     const start = this.#used;
-    for (let i = 0; i < length; i++) this.#chunk[start + i] = text.charCodeAt(i);
     this.#used = start + length;
     return this.#chunk.subarray(start, start + length);
   }
-}
-
-/** A copy that does not keep the frame alive from which the bytes came. */
-export function copyBytes(bytes: Bytes): Bytes {
-  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
 }
 
 /** Whether two byte strings are equal. */

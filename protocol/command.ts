@@ -1,6 +1,6 @@
 // What can be said of a command without executing it: its name, its keys, its size, whether two are the same.
 
-import { copyBytes, equalBytes, NO_BYTES } from './bytes.js';
+import { equalBytes, NO_BYTES, type Slab } from './bytes.js';
 import type { Command, CommandId, Mutation, Write } from './messages.js';
 
 /** `session#seq`, for people. */
@@ -20,16 +20,16 @@ export function commandBytes(command: Command): number {
   return command.condition === undefined ? bytes : bytes + command.condition.value.length;
 }
 
-/** A copy that keeps no frame alive. */
-export function copyCommand(command: Command): Command {
+/** A copy, cut from `slab`, that keeps no frame alive. */
+export function copyCommand(command: Command, slab: Slab): Command {
   const { session, seq, strong, ackedThrough, condition } = command;
   return {
     session,
     seq,
     strong,
     ackedThrough,
-    mutations: command.mutations.map((m) => ({ key: copyBytes(m.key), value: copyBytes(m.value), deletes: m.deletes })),
-    condition: condition === undefined ? undefined : { present: condition.present, value: copyBytes(condition.value) },
+    mutations: command.mutations.map((m) => ({ key: slab.copy(m.key), value: slab.copy(m.value), deletes: m.deletes })),
+    condition: condition === undefined ? undefined : { present: condition.present, value: slab.copy(condition.value) },
   };
 }
 

@@ -1,7 +1,7 @@
 // The weak writes that a replica has acknowledged, or could have, and that are not committed: whoever acknowledges owns
 // the relay (E9). A write stays here until it is committed, not merely in the log, because a log can be cut.
 
-import { NO_BYTES } from '../bytes.js';
+import { NO_BYTES, type Slab } from '../bytes.js';
 import { copyCommand } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 
@@ -25,11 +25,13 @@ interface HeldSession {
 /** Held writes by session and seq. */
 export class HeldWrites {
   readonly #limit: number;
+  readonly #slab: Slab;
   readonly #sessions = new Map<number, HeldSession>();
   #size = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, slab: Slab) {
     this.#limit = limit;
+    this.#slab = slab;
   }
 
   get size(): number {
@@ -53,7 +55,7 @@ export class HeldWrites {
     if (seq < held.highest) held.isOrdered = false;
     else held.highest = seq;
     // The copy keeps no frame alive; what else the write carried matters only to witnesses.
-    const command = copyCommand(write.command);
+    const command = copyCommand(write.command, this.#slab);
     held.writes.set(seq, { write: { ...write, command, traceContext: NO_BYTES }, sinceUs: nowUs });
     this.#size++;
     return true;

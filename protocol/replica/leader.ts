@@ -69,7 +69,7 @@ export class Leader {
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
       if (command === undefined || command.seq !== this.#orderedThrough(command.session) + 1) continue;
-      this.#append(copyCommand(command), 0, false);
+      this.#append(copyCommand(command, node.slab), 0, false);
     }
     this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined });
   }
@@ -184,7 +184,7 @@ export class Leader {
   }
 
   #order(command: Command, client: number): void {
-    const pending = this.#append(copyCommand(command), client, true);
+    const pending = this.#append(copyCommand(command, this.#node.slab), client, true);
     if (!pending.ok) this.#node.counts.conflicts++;
     if (!pending.ok && command.strong) this.#isAwaited = true;
     if (command.strong && client !== 0) this.#reply(client, this.#speculativeReply(pending));
@@ -281,7 +281,7 @@ export class Leader {
   #park(write: CheckedWrite, client: number): void {
     const { session } = write.command;
     this.#node.counts.parked++;
-    const command = copyCommand(write.command);
+    const command = copyCommand(write.command, this.#node.slab);
     this.#parking.parkWrite({ ...wrapCommand(command, write.committedThrough) }, client);
     this.#noteHole(session, client);
   }

@@ -109,7 +109,7 @@ export class ReplicaNode {
       ...options,
     };
     this.state = new AppliedState(options.shards, this.options.rules);
-    this.held = new HeldWrites(this.options.heldLimit);
+    this.held = new HeldWrites(this.options.heldLimit, this.slab);
     this.replies = new FrameSet(() => createSessionResponse(options.clusterId, this.epoch, this.index));
     this.acks = new FrameSet(() =>
       createAckBatch(options.clusterId, { epoch: this.epoch, replica: this.index, commitSlot: this.commitSlot }),

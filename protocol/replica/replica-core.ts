@@ -237,7 +237,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
         if (slot <= commitSlot) throw new Error(`committed slot ${slot} would be cut in epoch ${frame.epoch}`);
         log.truncateAfter(slot - 1);
       }
-      log.append({ epoch: entry.epoch, command: entry.command && copyCommand(entry.command) });
+      log.append({ epoch: entry.epoch, command: entry.command && copyCommand(entry.command, this.#node.slab) });
     }
     this.#verifiedSlot = Math.max(this.#verifiedSlot, slot);
   }

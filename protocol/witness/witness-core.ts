@@ -1,7 +1,7 @@
 // The rules of a witness: keeps writes that are not known to be committed, tells reads what is pending, forgets what
 // the leader says is committed, and hands its pool over when it is sealed. Never executes anything.
 
-import { bytesToText, NO_BYTES } from '../bytes.js';
+import { bytesToText, NO_BYTES, Slab } from '../bytes.js';
 import { copyCommand, samePayload } from '../command.js';
 import type { Core, WitnessInput, WitnessOutput } from '../core.js';
 import { unreachable } from '../core.js';
@@ -72,6 +72,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #index = 0;
   #leader = 0;
   #nowUs = 0;
+  readonly #slab = new Slab();
   #staleDue: CheckedWrite[] = [];
   #nextStaleLookUs = 0;
 
@@ -173,7 +174,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
         return RecordStatus.gap;
       }
       this.counts.parked++;
-      this.#pool.park(copyWrite(write), client);
+      this.#pool.park(this.#copy(write), client);
       return RecordStatus.parked;
     }
     const keys = command.mutations.map(({ key }) => bytesToText(key));
@@ -183,7 +184,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       return RecordStatus.conflict;
     }
     if (this.#pool.size >= poolLimit || this.#pool.bytes >= poolBytesLimit) return RecordStatus.full;
-    this.#pool.keep(copyWrite(write), keys, this.#nowUs);
+    this.#pool.keep(this.#copy(write), keys, this.#nowUs);
     known.watermark = command.seq;
     this.counts.accepted++;
     return RecordStatus.accepted;
@@ -306,6 +307,10 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     this.counts.stale += this.#staleDue.length;
   }
 
+  #copy(write: CheckedWrite): CheckedWrite {
+    return { ...write, command: copyCommand(write.command, this.#slab), traceContext: NO_BYTES };
+  }
+
   #onTurnEnd(outputs: WitnessOutput[]): void {
     if (this.#staleDue.length > 0) {
       const { clusterId, incarnation } = this.#options;
@@ -315,10 +320,6 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     }
     this.#replies.drain((client, frame) => outputs.push({ kind: 'record', client, frame }));
   }
-}
-
-function copyWrite(write: CheckedWrite): CheckedWrite {
-  return { ...write, command: copyCommand(write.command), traceContext: NO_BYTES };
 }
 
 function hasCommand(write: Write): write is CheckedWrite {

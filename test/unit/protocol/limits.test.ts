@@ -1,6 +1,7 @@
 // Every queue is bounded: full means no, and what is in stays in. Frames close before they grow too large.
 
 import assert from 'node:assert/strict';
+import { Slab } from '../../../protocol/bytes.js';
 import type { ReplicaOutput } from '../../../protocol/core.js';
 import { FrameSet } from '../../../protocol/frames.js';
 import { FRAME_BYTES_SOFT_LIMIT, FRAME_OPERATIONS_LIMIT } from '../../../protocol/limits.js';
@@ -208,7 +209,7 @@ describe('limits of a replica', () => {
 
 describe('held and parked', () => {
   it('held writes: one for each id, released up to a number, due again after a while', () => {
-    const held = new HeldWrites(3);
+    const held = new HeldWrites(3, new Slab());
     assert.deepEqual(
       ['1#2', '1#1', '2#1', '2#1', '3#1'].map((id) => held.hold(weak(id), 10)),
       [true, true, true, true, false],
@@ -226,7 +227,7 @@ describe('held and parked', () => {
   });
 
   it('E9: the oldest held writes of a session are relayed first, however late they came', () => {
-    const held = new HeldWrites(200);
+    const held = new HeldWrites(200, new Slab());
     const seqs = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
     for (const seq of [...seqs(65, 66), ...seqs(1, 64)]) held.hold(weak(`1#${seq}`), 0);
     const due = held.takeDue(0, 1, 200).map(({ command }) => command.seq);

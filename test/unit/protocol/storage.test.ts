@@ -1,7 +1,7 @@
 // The parts that hold things: log, store, dedup table, overlay, and the bytes in them.
 
 import assert from 'node:assert/strict';
-import { bytesToText, copyBytes, equalBytes, NO_BYTES, shardOf, textToBytes } from '../../../protocol/bytes.js';
+import { bytesToText, equalBytes, NO_BYTES, Slab, shardOf, textToBytes } from '../../../protocol/bytes.js';
 import type { Command } from '../../../protocol/messages.js';
 import { DedupTable } from '../../../protocol/replica/dedup.js';
 import { APPLIED, decideResult, keysOf } from '../../../protocol/replica/execute.js';
@@ -27,12 +27,18 @@ describe('bytes', () => {
     assert.ok(bytesToText(Uint8Array.of(1)) < bytesToText(Uint8Array.of(1, 0)));
   });
 
-  it('a copy has a buffer of its own', () => {
+  it('what is cut from a slab shares nothing with the frame it came from, nor with its neighbours', () => {
     const frame = Uint8Array.of(1, 2, 3, 4);
-    const copy = copyBytes(frame.subarray(1, 3));
+    const slab = new Slab();
+    const copy = slab.copy(frame.subarray(1, 3));
+    const neighbour = slab.toBytes('ab');
     frame.fill(0);
+    neighbour.fill(9);
     assert.deepEqual([...copy], [2, 3]);
-    assert.equal(copy.buffer.byteLength, 2);
+    assert.notEqual(copy.buffer, frame.buffer);
+    const large = slab.copy(new Uint8Array(1 << 20));
+    assert.equal(large.buffer.byteLength, 1 << 20, 'a large value does not use up a chunk');
+    for (let i = 0; i < 100_000; i++) assert.equal(bytesToText(slab.toBytes(`value ${i}`)), `value ${i}`);
     assert.ok(equalBytes(copy, Uint8Array.of(2, 3)) && !equalBytes(copy, Uint8Array.of(2)) && !equalBytes(copy, frame));
   });
 
