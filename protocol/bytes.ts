@@ -1,6 +1,6 @@
 // Bytes and their compact resting form. What rests in memory (keys, values in the state) is kept as a string with one
-// character for each byte: on Node 20 a million 100-byte values take 0.5 GB less that way than as typed arrays, and
-// the garbage collector has nothing to sweep. What travels stays bytes.
+// character for each byte: a million 100-byte values take half the memory that way that they take as typed arrays
+// (docs/BENCHMARKS.md), and the garbage collector has nothing to sweep. What travels stays bytes.
 
 import type { Bytes } from './messages.js';
 
