@@ -3,6 +3,7 @@
 
 import type { ClusterConfig } from '../protocol/messages.js';
 import { ClientCore } from '../protocol/session/client-core.js';
+import type { ClientTracer } from '../tracing/client-tracer.js';
 import { ClientError } from './client-error.js';
 import { CoreDriver } from './core-driver.js';
 import type { CheckedOptions } from './options.js';
@@ -28,6 +29,8 @@ export interface ClusterClientOptions {
   clientId: number;
   link: CoordinatorLink;
   sessionIds: SessionIds;
+  /** Null where nothing is traced. */
+  tracer: ClientTracer | null;
 }
 
 /** The SDK's only implementation of `Client`. */
@@ -47,7 +50,7 @@ export class ClusterClient implements Client {
   #wantedEpoch = 0;
   #closing: Promise<void> | null = null;
 
-  constructor({ options, config, clientId, link, sessionIds }: ClusterClientOptions) {
+  constructor({ options, config, clientId, link, sessionIds, tracer }: ClusterClientOptions) {
     this.clusterId = config.clusterId;
     this.clientId = clientId;
     this.#options = options;
@@ -73,6 +76,7 @@ export class ClusterClient implements Client {
       clock,
       batchDelayUs: options.batchDelayUs,
       onConfigWanted: (epoch) => this.#onConfigWanted(epoch),
+      tracer,
     });
   }
 

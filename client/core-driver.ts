@@ -5,6 +5,7 @@
 import { type Answer, type ClientInput, type ClientOutput, type SessionToken, unreachable } from '../protocol/core.js';
 import { EpochStatus } from '../protocol/messages.js';
 import { SlotTable } from '../protocol/slot-table.js';
+import type { ClientTracer } from '../tracing/client-tracer.js';
 import { ClientError, type ClientErrorCode } from './client-error.js';
 import { ConditionWaits } from './condition-waits.js';
 import { DeadlineWheel } from './deadline-wheel.js';
@@ -26,6 +27,8 @@ export interface DriverOptions {
   batchDelayUs: number;
   /** A node answered from another epoch, or refused. */
   onConfigWanted: (epoch: number) => void;
+  /** Null where nothing is traced. */
+  tracer: ClientTracer | null;
 }
 
 /** One per client process. */
@@ -37,6 +40,7 @@ export class CoreDriver implements CallOwner {
   private readonly clock: () => number;
   private readonly batchDelayMs: number;
   private readonly onConfigWanted: (epoch: number) => void;
+  private readonly tracer: ClientTracer | null;
   private readonly outputs: ClientOutput[] = [];
   private readonly calls = new SlotTable<PendingCall>();
   /** Sessions whose calls wait. */
@@ -60,6 +64,7 @@ export class CoreDriver implements CallOwner {
     this.clock = options.clock;
     this.batchDelayMs = options.batchDelayUs / 1000;
     this.onConfigWanted = options.onConfigWanted;
+    this.tracer = options.tracer;
     this.wheel = new DeadlineWheel(options.clock());
   }
 
@@ -77,6 +82,7 @@ export class CoreDriver implements CallOwner {
   feed(input: ClientInput): void {
     if (this.closed) return;
     if (input.kind === 'config') this.noteEpoch(input.config.epoch, input.config.status);
+    if (this.tracer !== null) this.traceInput(this.tracer, input);
     if (this.stepping) {
       this.inbox.push(input);
       return;
@@ -85,14 +91,17 @@ export class CoreDriver implements CallOwner {
     this.armTurn();
   }
 
-  /** Begins an operation. Its outcome, also a refusal, comes through the call. */
-  begin(call: PendingCall): void {
+  /**
+   * Begins an operation. Its outcome, also a refusal, comes through the call. `traceparent` names the caller's span.
+   */
+  begin(call: PendingCall, traceparent: string | undefined): void {
     const error = this.ignoreCall(call);
     if (error !== null) {
       call.settled = true;
       call.onFailed(error);
       return;
     }
+    if (this.tracer !== null) call.trace = this.tracer.begin(call.operation, call.session.id, traceparent);
     call.number = this.calls.add(call);
     this.bytes += call.bytes;
     this.wheel.add(call);
@@ -211,7 +220,7 @@ export class CoreDriver implements CallOwner {
       session: session.id,
       call: call.number,
       operation: call.operation,
-      traceContext: call.traceContext,
+      isTraced: call.trace !== null,
     });
     if (this.refusedCall === call.number) {
       call.taken = false;
@@ -219,6 +228,13 @@ export class CoreDriver implements CallOwner {
     }
     if (call.isWrite && call.seq === 0 && !call.settled) session.unnumbered = call;
     return true;
+  }
+
+  /** Before the core sees it, because answers end what they are traced under. */
+  private traceInput(tracer: ClientTracer, input: ClientInput): void {
+    if (input.kind === 'acks') tracer.onAcks(input.batch);
+    else if (input.kind === 'session' && input.frame.trace) tracer.onAnswers(input.frame.trace, input.frame.replica);
+    else if (input.kind === 'record' && input.frame.trace) tracer.onAnswers(input.frame.trace, input.frame.witness);
   }
 
   private step(input: ClientInput): void {
@@ -236,10 +252,15 @@ export class CoreDriver implements CallOwner {
   private carryOut(output: ClientOutput): void {
     switch (output.kind) {
       case 'session':
+        if (this.tracer !== null) output.frame.trace = this.tracer.traceSession(output.frame);
         this.sender.sendSession(output.to, output.frame);
         break;
       case 'record':
+        if (this.tracer !== null) output.frame.trace = this.tracer.traceRecord(output.frame);
         this.sender.sendRecord(output.to, output.frame);
+        break;
+      case 'attempt':
+        this.onAttempt(output.call, output.nonce);
         break;
       case 'numbered':
         this.onNumbered(output.call, output.seq);
@@ -266,12 +287,19 @@ export class CoreDriver implements CallOwner {
     if (call === undefined) return;
     call.session.seq = seq;
     if (call.session.unnumbered === call) call.session.unnumbered = null;
+    if (call.trace !== null) this.tracer?.onNumbered(call.trace, call.session.id, seq);
     call.onNumbered(seq);
+  }
+
+  private onAttempt(number: number, nonce: number): void {
+    const call = this.calls.get(number);
+    if (call !== undefined && call.trace !== null) this.tracer?.onAttempt(call.trace, nonce);
   }
 
   private onCompleted(number: number, answer: Answer): void {
     const call = this.calls.get(number);
     if (call === undefined) return;
+    if (call.trace !== null) this.tracer?.onCompleted(call.trace, answer);
     if (call.onCompleted(answer)) this.settle(call);
   }
 
@@ -303,6 +331,7 @@ export class CoreDriver implements CallOwner {
   /** Stops waiting for a call. A numbered write goes on (F7), so its outcome is unknown; anything else never was. */
   private giveUp(call: PendingCall, code: ClientErrorCode, why: string, cause?: unknown): void {
     if (call.settled) return;
+    if (call.trace !== null) this.tracer?.onFailed(call.trace, call.seq > 0 ? 'UNKNOWN_OUTCOME' : code);
     this.settle(call);
     if (call.taken && !this.closed) this.feed({ kind: 'abandon', call: call.number });
     if (call.seq > 0) {
@@ -316,6 +345,7 @@ export class CoreDriver implements CallOwner {
 
   private settle(call: PendingCall): void {
     call.settled = true;
+    if (call.trace !== null) this.tracer?.onDone(call.trace);
     if (call.session.unnumbered === call) call.session.unnumbered = null;
     this.calls.delete(call.number);
     this.bytes -= call.bytes;
@@ -353,6 +383,7 @@ export class CoreDriver implements CallOwner {
     for (const input of this.inbox.splice(0)) this.step(input);
     if (this.blocked.size > 0) this.admitWaiting();
     this.step({ kind: 'turnEnd' });
+    this.tracer?.onTurnSent();
     if (this.waits.size > 0) this.waits.wake();
   };
 

@@ -1,8 +1,9 @@
 // The SDK's public face: `connect`, the error it throws, and the types. Everything else in this room is private to it.
 
+import type { ClientTracer } from '../tracing/client-tracer.js';
 import { ClientError, type ClientErrorCode, invalidArgument } from './client-error.js';
 import { ClusterClient } from './cluster-client.js';
-import { checkConnectOptions } from './options.js';
+import { type CheckedOptions, checkConnectOptions } from './options.js';
 import { SessionIds } from './session-ids.js';
 import { CoordinatorLink } from './transport/coordinator-link.js';
 import type { Client, ConnectOptions } from './types.js';
@@ -31,7 +32,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     }
     const sessionIds = new SessionIds(link);
     const clientId = await sessionIds.take(endMs - performance.now());
-    client = new ClusterClient({ options: checked, config, clientId, link, sessionIds });
+    const tracer = await createTracer(checked);
+    client = new ClusterClient({ options: checked, config, clientId, link, sessionIds, tracer });
     await client.open(endMs - performance.now());
     return client;
   } catch (error) {
@@ -39,4 +41,11 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     else await client.close({ graceMs: 0 });
     throw error;
   }
+}
+
+/** OpenTelemetry is loaded only where it is wanted. */
+async function createTracer({ tracing }: CheckedOptions): Promise<ClientTracer | null> {
+  if (tracing === null) return null;
+  const { ClientTracer } = await import('../tracing/client-tracer.js');
+  return new ClientTracer(tracing);
 }

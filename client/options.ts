@@ -1,7 +1,7 @@
 // Checks and completes `ConnectOptions`. Every default of the SDK that a caller may change stands here, once.
 
 import { invalidArgument } from './client-error.js';
-import type { ConnectOptions } from './types.js';
+import type { ClientTracing, ConnectOptions } from './types.js';
 
 /** Longest wait that a caller may ask for, milliseconds. */
 export const DEADLINE_MS_LIMIT = 24 * 60 * 60 * 1000;
@@ -19,6 +19,8 @@ export interface CheckedOptions {
   batchDelayUs: number;
   /** Name of the replica to bind to; null for the closest. */
   boundReplica: string | null;
+  /** Null where nothing is traced. */
+  tracing: ClientTracing | null;
 }
 
 /** Checks what `connect` was given. Fails with `INVALID_ARGUMENT` naming the option. */
@@ -36,12 +38,20 @@ export function checkConnectOptions(options: ConnectOptions): CheckedOptions {
     writeSetLimit: checkWhole('writeSetLimit', options.writeSetLimit ?? 1024, 1, 1 << 20),
     batchDelayUs: checkRange('batchDelayUs', options.batchDelayUs ?? 0, 0, 1_000_000),
     boundReplica: options.boundReplica ?? null,
+    tracing: options.tracing === undefined ? null : checkTracing(options.tracing),
   };
 }
 
 /** A deadline in milliseconds from now, more than 0 and at most a day. */
 export function checkDeadlineMs(deadlineMs: number): number {
   return checkRange('deadlineMs', deadlineMs, Number.MIN_VALUE, DEADLINE_MS_LIMIT);
+}
+
+function checkTracing(tracing: ClientTracing): ClientTracing {
+  if (typeof tracing.tracer?.startSpan !== 'function') {
+    throw invalidArgument('tracing.tracer', 'must be a tracer of OpenTelemetry');
+  }
+  return { tracer: tracing.tracer, ratio: checkRange('tracing.ratio', tracing.ratio, 0, 1) };
 }
 
 function parseTargets(target: string): string[] {

@@ -2,7 +2,7 @@
 // Knows nothing of the core, of frames or of queues; the driver moves it.
 
 import type { AckLevel, Answer, Operation } from '../protocol/core.js';
-import type { Bytes } from '../protocol/messages.js';
+import type { TracedOperation } from '../tracing/client-tracer.js';
 import type { ClientError } from './client-error.js';
 import type { Timed } from './deadline-wheel.js';
 import { isWrite, operationBytes } from './operation.js';
@@ -37,7 +37,6 @@ export interface CallStart {
   owner: CallOwner;
   session: SessionState;
   operation: Operation;
-  traceContext: Bytes;
   deadlineMs: number;
   signal: AbortSignal | undefined;
 }
@@ -46,7 +45,6 @@ export interface CallStart {
 export abstract class PendingCall implements Timed {
   readonly session: SessionState;
   readonly operation: Operation;
-  readonly traceContext: Bytes;
   readonly signal: AbortSignal | undefined;
   /** Bytes it keeps in memory. */
   readonly bytes: number;
@@ -59,6 +57,8 @@ export abstract class PendingCall implements Timed {
   taken = false;
   /** Nobody waits for it any more. */
   settled = false;
+  /** Where it is traced. */
+  trace: TracedOperation | null = null;
   deadlineMs: number;
   wheelPrevious: Timed | null = null;
   wheelNext: Timed | null = null;
@@ -69,7 +69,6 @@ export abstract class PendingCall implements Timed {
     this.owner = start.owner;
     this.session = start.session;
     this.operation = start.operation;
-    this.traceContext = start.traceContext;
     this.deadlineMs = start.deadlineMs;
     this.signal = start.signal;
     this.bytes = operationBytes(start.operation);

@@ -2,7 +2,7 @@
 // by the session core; nothing here waits or retries.
 
 import type { Answer, Operation } from '../protocol/core.js';
-import { NO_TRACE_CONTEXT, parseTraceparent } from '../tracing/trace-context.js';
+import { parseTraceparent } from '../tracing/trace-context.js';
 import { ClientError, invalidArgument } from './client-error.js';
 import type { CoreDriver } from './core-driver.js';
 import {
@@ -127,7 +127,7 @@ export class SessionHandle implements Session {
   #write(options: CallOptions | undefined, create: (strong: boolean) => Operation): WeakWrite | Promise<WriteOutcome> {
     if (options?.consistency === 'weak') {
       const call = new WeakWriteCall(this.#start(create(false), options));
-      this.#driver.begin(call);
+      this.#driver.begin(call, checkTraceparent(options.traceparent));
       return call.handle;
     }
     try {
@@ -143,7 +143,7 @@ export class SessionHandle implements Session {
     shape: (answer: Answer, session: number) => Outcome,
   ): Promise<Outcome> {
     const call = new PromisedCall(this.#start(operation, options), shape);
-    this.#driver.begin(call);
+    this.#driver.begin(call, checkTraceparent(options?.traceparent));
     return call.promise;
   }
 
@@ -153,16 +153,13 @@ export class SessionHandle implements Session {
       owner: this.#driver,
       session: this.#state,
       operation,
-      traceContext: traceContextOf(options?.traceparent),
       deadlineMs: this.#driver.nowMs() + deadlineMs,
       signal: options?.signal,
     };
   }
 }
 
-function traceContextOf(traceparent: string | undefined): Uint8Array {
-  if (traceparent === undefined) return NO_TRACE_CONTEXT;
-  const context = parseTraceparent(traceparent);
-  if (context === null) throw invalidArgument('traceparent', 'not of the W3C form 00-<trace id>-<span id>-<flags>');
-  return context;
+function checkTraceparent(traceparent: string | undefined): string | undefined {
+  if (traceparent === undefined || parseTraceparent(traceparent) !== null) return traceparent;
+  throw invalidArgument('traceparent', 'not of the W3C form 00-<trace id>-<span id>-<flags>');
 }

@@ -1,6 +1,7 @@
 // The public face of the SDK as types: what a caller states, what comes back, what can go wrong. The classes behind
 // them live in the other files of this room; the rules they obey live in protocol/session.
 
+import type { Tracer } from '@opentelemetry/api';
 import type { AckLevel, SessionToken, SlowReason } from '../protocol/core.js';
 import type { CommandId } from '../protocol/messages.js';
 
@@ -18,7 +19,10 @@ export interface CallOptions<C extends Consistency = Consistency> {
   deadlineMs?: number;
   /** Aborting ends the wait; a write that was numbered goes on (F7). */
   signal?: AbortSignal;
-  /** W3C traceparent of the span under which the operation runs; absent means not sampled. */
+  /**
+   * W3C traceparent of the span under which the operation runs. Where the connection traces, it wins over the span that is
+   * active in OpenTelemetry's context; elsewhere it has no effect.
+   */
   traceparent?: string;
 }
 
@@ -120,6 +124,17 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** How a connection traces its operations. */
+export interface ClientTracing {
+  /** A tracer of OpenTelemetry; what its spans go through is the application's business. */
+  tracer: Tracer;
+  /**
+   * Share of operations, 0 to 1, that begin a trace of their own where their caller has none. An operation under a sampled
+   * span of its caller is always traced, one under a span that is not sampled never.
+   */
+  ratio: number;
+}
+
 /** How to reach a cluster. */
 export interface ConnectOptions {
   /** Coordinators, `host:port,…`. */
@@ -138,6 +153,8 @@ export interface ConnectOptions {
   batchDelayUs?: number;
   /** Name of the replica to bind to; default is the closest. */
   boundReplica?: string;
+  /** Absent, nothing is traced and nothing of OpenTelemetry is loaded. */
+  tracing?: ClientTracing;
 }
 
 /** A process's connection: one stream per node, shared by all its sessions. */

@@ -27,6 +27,7 @@ Usage: npm run cluster -- [flags]
   --scheduling <policy>   batch or normal; default is batch where chrt can set it (docs/BENCHMARKS.md)
   --nats-server <path>    nats-server program; default is to look for it
   --nats-url <url>        use a running NATS server with JetStream instead
+  --otlp-url <url>        send spans of replicas and witnesses there, over OTLP/gRPC
   --log-level <level>     least severe lines in the services' log files
   --data-dir <path>       keep logs and files there; default is a temporary directory
   --json                  print one JSON line on stdout: {clusterId, target, natsUrl, services}
@@ -44,6 +45,7 @@ const OPTIONS = {
   scheduling: { type: 'string' },
   'nats-server': { type: 'string' },
   'nats-url': { type: 'string' },
+  'otlp-url': { type: 'string' },
   'log-level': { type: 'string' },
   'data-dir': { type: 'string' },
   json: { type: 'boolean', default: false },
@@ -62,6 +64,7 @@ export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
     shards: parseCount('shards', values.shards, [1, 65_536]),
     batchDelayUs: parseCount('batch-delay', values['batch-delay'], [0, 1_000_000]),
     ackTransport: parseChoice('ack-transport', values['ack-transport'], ['nats', 'stream']),
+    otlpUrl: values['otlp-url'],
     logLevel: values['log-level'],
   });
   const shape = { replicas, witnesses, coordinators: parseCount('coordinators', values.coordinators, [1, 5]) };

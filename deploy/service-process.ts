@@ -18,14 +18,16 @@ export interface ServiceSettings {
   /** Microseconds to gather before frames leave; 0 is the end of the event-loop turn. */
   batchDelayUs?: number;
   ackTransport?: 'nats' | 'stream';
+  /** Collector that takes the spans of replicas and witnesses. */
+  otlpUrl?: string;
   logLevel?: string;
 }
 
 /** Which flags a role takes from the settings. */
 const FLAGS: Readonly<Record<ServiceRole, readonly (keyof ServiceSettings)[]>> = {
   coordinator: ['logLevel'],
-  replica: ['descriptorLimit', 'shards', 'batchDelayUs', 'ackTransport', 'logLevel'],
-  witness: ['shards', 'batchDelayUs', 'logLevel'],
+  replica: ['descriptorLimit', 'shards', 'batchDelayUs', 'ackTransport', 'otlpUrl', 'logLevel'],
+  witness: ['shards', 'batchDelayUs', 'otlpUrl', 'logLevel'],
 };
 
 /** A service that was started. */

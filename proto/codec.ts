@@ -24,7 +24,7 @@ import {
   checkKey,
   checkPositive,
   checkTarget,
-  checkTraceContext,
+  checkTrace,
   checkWrites,
   FrameError,
 } from './frame-checks.js';
@@ -60,19 +60,17 @@ export function decodeSessionRequest(bytes: Uint8Array): SessionRequest {
   for (const read of strongReads) {
     checkAttempt(read, 'SessionRequest.strong_reads');
     checkKey(read.key, 'SessionRequest.strong_reads');
-    checkTraceContext(read.traceContext, 'SessionRequest.strong_reads');
   }
   for (const read of confirmedReads) {
     checkAttempt(read, 'SessionRequest.confirmed_reads');
     checkTarget(read, 'SessionRequest.confirmed_reads');
-    checkTraceContext(read.traceContext, 'SessionRequest.confirmed_reads');
   }
   for (const read of weakReads) {
     checkAttempt(read, 'SessionRequest.weak_reads');
     checkTarget(read, 'SessionRequest.weak_reads');
-    checkTraceContext(read.traceContext, 'SessionRequest.weak_reads');
   }
   checkIds(ackQueries, 'SessionRequest.ack_queries');
+  checkTrace(frame.trace, 'SessionRequest');
   return frame;
 }
 
@@ -98,6 +96,7 @@ export function decodeSessionResponse(bytes: Uint8Array): SessionResponse {
     checkPositive(notice.session, 'SessionResponse.commit_notices', 'session');
   }
   for (const refusal of frame.refusals) checkPositive(refusal.code, 'SessionResponse.refusals', 'code');
+  checkTrace(frame.trace, 'SessionResponse');
   return frame;
 }
 
@@ -109,6 +108,7 @@ export function decodeReplicateRequest(bytes: Uint8Array): ReplicateRequest {
     checkPositive(entry.epoch, 'ReplicateRequest.entries', 'epoch');
     if (entry.command !== undefined) checkCommand(entry.command, 'ReplicateRequest.entries.command');
   }
+  checkTrace(frame.trace, 'ReplicateRequest');
   return frame;
 }
 
@@ -130,6 +130,7 @@ export function decodeRecordRequest(bytes: Uint8Array): RecordRequest {
     checkAttempt(check, 'RecordRequest.checks');
     checkKey(check.key, 'RecordRequest.checks');
   }
+  checkTrace(frame.trace, 'RecordRequest');
   return frame;
 }
 
@@ -145,6 +146,7 @@ export function decodeRecordResponse(bytes: Uint8Array): RecordResponse {
     checkIds(reply.pending, 'RecordResponse.check_replies.pending');
   }
   for (const refusal of frame.refusals) checkPositive(refusal.code, 'RecordResponse.refusals', 'code');
+  checkTrace(frame.trace, 'RecordResponse');
   return frame;
 }
 
@@ -168,6 +170,7 @@ export function decodeAckBatch(bytes: Uint8Array): AckBatch {
   const batch: AckBatch = decode('AckBatch', AckBatchWire, bytes);
   checkIds(batch.weakAcks, 'AckBatch.weak_acks');
   for (const notice of batch.commitNotices) checkPositive(notice.session, 'AckBatch.commit_notices', 'session');
+  checkTrace(batch.trace, 'AckBatch');
   return batch;
 }
 

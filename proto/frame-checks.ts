@@ -10,7 +10,16 @@ import {
   SCAN_ENTRIES_LIMIT,
   VALUE_BYTES_LIMIT,
 } from '../protocol/limits.js';
-import type { Bytes, Command, CommandId, Condition, Mutation, ScanRange, Write } from '../protocol/messages.js';
+import type {
+  Bytes,
+  Command,
+  CommandId,
+  Condition,
+  FrameTrace,
+  Mutation,
+  ScanRange,
+  Write,
+} from '../protocol/messages.js';
 
 /** Trace id, span id and flags. */
 const TRACE_CONTEXT_BYTES = 25;
@@ -37,7 +46,6 @@ export function checkWrites(writes: readonly Write[], path: string): void {
     if (write.command === undefined) throw new FrameError(commandPath, 'present');
     checkCommand(write.command, commandPath);
     if (write.dependencies.length > 0) checkDependencies(write.dependencies, path);
-    checkTraceContext(write.traceContext, path);
   }
 }
 
@@ -114,10 +122,13 @@ export function checkId(id: CommandId, path: string): void {
   checkPositive(id.seq, path, 'seq');
 }
 
-/** The trace context of an operation. */
-export function checkTraceContext(context: Bytes, path: string): void {
-  if (context.length !== 0 && context.length !== TRACE_CONTEXT_BYTES) {
-    throw new FrameError(`${path}.trace_context`, `${TRACE_CONTEXT_BYTES} bytes or none, not ${context.length}`);
+/** What tracing adds to a frame: trace contexts are whole, and there are not more of them than operations fit in. */
+export function checkTrace(trace: FrameTrace | undefined, path: string): void {
+  if (trace === undefined) return;
+  checkAtMost(trace.operations.length, FRAME_OPERATIONS_LIMIT, `${path}.trace`, 'operations');
+  for (const { context } of trace.operations) {
+    if (context.length === TRACE_CONTEXT_BYTES) continue;
+    throw new FrameError(`${path}.trace.operations.context`, `${TRACE_CONTEXT_BYTES} bytes, not ${context.length}`);
   }
 }
 

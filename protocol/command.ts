@@ -1,6 +1,6 @@
 // What can be said of a command without executing it: its name, its keys, its size, whether two are the same.
 
-import { equalBytes, NO_BYTES, type Slab } from './bytes.js';
+import { equalBytes, type Slab } from './bytes.js';
 import type { Command, CommandId, Mutation, Write } from './messages.js';
 
 /** `session#seq`, for people. */
@@ -35,7 +35,7 @@ export function copyCommand(command: Command, slab: Slab): Command {
 
 /** A write around a command whose copy is already made, as relays and reports send it. */
 export function wrapCommand(command: Command, committedThrough: number): Write & { command: Command } {
-  return { command, committedThrough, bound: 0, dependencies: [], traceContext: NO_BYTES };
+  return { command, committedThrough, bound: 0, dependencies: [] };
 }
 
 /** B3: whether two commands of one id say the same. Dependencies and watermarks are not payload. */

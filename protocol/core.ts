@@ -149,7 +149,7 @@ export type ClientInput =
   | { kind: 'openSession'; session: number; token: SessionToken | null }
   /** Nothing more will be submitted; forgotten once its write set is empty. */
   | { kind: 'closeSession'; session: number }
-  | { kind: 'submit'; session: number; call: number; operation: Operation; traceContext: Bytes }
+  | { kind: 'submit'; session: number; call: number; operation: Operation; isTraced: boolean }
   /** The caller stopped waiting. A read is forgotten; a numbered write goes on until it is committed (F7). */
   | { kind: 'abandon'; call: number }
   | { kind: 'session'; frame: SessionResponse }
@@ -171,6 +171,8 @@ export type ClientOutput =
   | { kind: 'record'; to: number[]; frame: RecordRequest }
   /** The write has its name and will be sent until it is committed; from here on its outcome may be unknown. */
   | { kind: 'numbered'; call: number; seq: number }
+  /** Only where the operation is traced: an attempt of the read goes under this name from now on. */
+  | { kind: 'attempt'; call: number; nonce: number }
   | { kind: 'completed'; call: number; answer: Answer }
   /** A weak write reached a level; `completed` stands for `local`, and levels may be skipped upwards. */
   | { kind: 'level'; call: number; level: AckLevel; slot: number; epoch: number }

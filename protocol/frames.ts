@@ -82,6 +82,7 @@ export function createSessionResponse(clusterId: string, epoch: number, replica:
     refusals: [],
     pong: 0,
     replica,
+    trace: undefined,
   };
 }
 
@@ -90,7 +91,7 @@ export function createRecordResponse(
   clusterId: string,
   from: { epoch: number; witness: number; incarnation: number },
 ): RecordResponse {
-  return { clusterId, ...from, recordReplies: [], checkReplies: [], refusals: [] };
+  return { clusterId, ...from, recordReplies: [], checkReplies: [], refusals: [], trace: undefined };
 }
 
 /** An empty batch of acknowledgements. */
@@ -98,5 +99,5 @@ export function createAckBatch(
   clusterId: string,
   from: { epoch: number; replica: number; commitSlot: number },
 ): AckBatch {
-  return { clusterId, ...from, weakAcks: [], commitNotices: [] };
+  return { clusterId, ...from, weakAcks: [], commitNotices: [], trace: undefined };
 }

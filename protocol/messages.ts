@@ -21,6 +21,20 @@ export interface Condition {
   value: Bytes;
 }
 
+/** A sampled operation of a frame, by the name it has there, and the span under which its receiver goes on. */
+export interface OperationTrace {
+  session: number;
+  seq: number;
+  nonce: number;
+  context: Bytes;
+}
+
+/** What tracing adds to a frame outside the cores, which neither read nor set it. */
+export interface FrameTrace {
+  sentUs: number;
+  operations: OperationTrace[];
+}
+
 /** A write as it is numbered, ordered, kept and executed. `ackedThrough` is not part of the payload (B3). */
 export interface Command {
   session: number;
@@ -37,7 +51,6 @@ export interface Write {
   committedThrough: number;
   bound: number;
   dependencies: CommandId[];
-  traceContext: Bytes;
 }
 
 /** A write whose command is present; what `ignoreMalformed…` guards let through. */
@@ -86,7 +99,6 @@ export interface StrongRead {
   session: number;
   barrier: number;
   key: Bytes;
-  traceContext: Bytes;
 }
 
 export interface ScanRange {
@@ -103,7 +115,6 @@ export interface ConfirmedRead {
   key: Bytes;
   range: ScanRange | undefined;
   coveredThrough: number;
-  traceContext: Bytes;
 }
 
 export interface WeakRead {
@@ -114,7 +125,6 @@ export interface WeakRead {
   tokenEpoch: number;
   tokenSlot: number;
   cleared: number;
-  traceContext: Bytes;
 }
 
 export interface AckQuery {
@@ -133,6 +143,7 @@ export interface SessionRequest {
   weakReads: WeakRead[];
   ackQueries: AckQuery[];
   ping: number;
+  trace: FrameTrace | undefined;
 }
 
 export interface WriteReply {
@@ -214,6 +225,7 @@ export interface SessionResponse {
   refusals: Refusal[];
   pong: number;
   replica: number;
+  trace: FrameTrace | undefined;
 }
 
 export interface LogEntry {
@@ -233,6 +245,7 @@ export interface ReplicateRequest {
   openSlot: number;
   round: number;
   storedEverywhere: number;
+  trace: FrameTrace | undefined;
 }
 
 /** Follower to leader. */
@@ -286,6 +299,7 @@ export interface RecordRequest {
   clientId: number;
   records: Write[];
   checks: ReadCheck[];
+  trace: FrameTrace | undefined;
 }
 
 /** Numbers as in proto `RecordStatus`. */
@@ -321,6 +335,7 @@ export interface RecordResponse {
   recordReplies: RecordReply[];
   checkReplies: CheckReply[];
   refusals: Refusal[];
+  trace: FrameTrace | undefined;
 }
 
 /** Leader to witness. */
@@ -390,4 +405,5 @@ export interface AckBatch {
   commitSlot: number;
   weakAcks: WeakAck[];
   commitNotices: CommitNotice[];
+  trace: FrameTrace | undefined;
 }

@@ -182,6 +182,7 @@ export class NodeStreams implements FrameSender {
       weakReads: [],
       ackQueries: [],
       ping,
+      trace: undefined,
     });
   }
 }

@@ -150,6 +150,7 @@ export class Followers {
       openSlot,
       round: this.round,
       storedEverywhere: this.storedEverywhere(),
+      trace: undefined,
     };
   }
 

@@ -1,7 +1,7 @@
 // The weak writes that a replica has acknowledged, or could have, and that are not committed: whoever acknowledges owns
 // the relay (E9). A write stays here until it is committed, not merely in the log, because a log can be cut.
 
-import { NO_BYTES, type Slab } from '../bytes.js';
+import type { Slab } from '../bytes.js';
 import { copyCommand } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 
@@ -56,7 +56,7 @@ export class HeldWrites {
     else held.highest = seq;
     // The copy keeps no frame alive; what else the write carried matters only to witnesses.
     const command = copyCommand(write.command, this.#slab);
-    held.writes.set(seq, { write: { ...write, command, traceContext: NO_BYTES }, sinceUs: nowUs });
+    held.writes.set(seq, { write: { ...write, command }, sinceUs: nowUs });
     this.#size++;
     return true;
   }

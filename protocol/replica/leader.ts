@@ -62,13 +62,13 @@ export class Leader {
       overlay: this.#overlay,
       followers: this.#followers,
       parking: this.#parking,
-      orderedThrough: (session) => this.#orderedThrough(session),
+      orderedThrough: (session) => this.orderedThrough(session),
       noteHole: (session, client) => this.#noteHole(session, client),
     });
     this.#adoptTail();
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
-      if (command === undefined || command.seq !== this.#orderedThrough(command.session) + 1) continue;
+      if (command === undefined || command.seq !== this.orderedThrough(command.session) + 1) continue;
       this.#append(copyCommand(command, node.slab), 0, false);
     }
     this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined });
@@ -83,7 +83,7 @@ export class Leader {
     const { session, seq } = write.command;
     const { counts, rules, state } = this.#node;
     counts.proposals++;
-    const ordered = this.#orderedThrough(session);
+    const ordered = this.orderedThrough(session);
     if (rules.isDuplicate(seq, ordered)) return this.#replyDuplicate(write.command, client);
     if (!rules.mayOrder(seq, ordered)) return this.#park(write, client);
     if ((state.dedup.get(session)?.results.size ?? 0) >= RESULTS_PER_SESSION_LIMIT) {
@@ -156,6 +156,11 @@ export class Leader {
     this.#trimLog();
   }
 
+  /** Highest seq of a session that has a slot. */
+  orderedThrough(session: number): number {
+    return this.#ordered.get(session) ?? this.#node.state.dedup.lastSeq(session);
+  }
+
   /** True if frames were held back that should leave soon, whatever else happens. */
   get wantsTurn(): boolean {
     return this.#isBehind && (this.#touched.size > 0 || this.#followers.hasNews());
@@ -169,16 +174,12 @@ export class Leader {
     return watermarks;
   }
 
-  #orderedThrough(session: number): number {
-    return this.#ordered.get(session) ?? this.#node.state.dedup.lastSeq(session);
-  }
-
   /** What the log holds beyond the commit index is uncommitted here too (C3); nobody may rely on it yet. */
   #adoptTail(): void {
     const { log, commitSlot } = this.#node;
     for (let slot = commitSlot + 1; slot <= log.lastSlot; slot++) {
       const command = log.at(slot)?.command;
-      if (command === undefined || command.seq <= this.#orderedThrough(command.session)) continue;
+      if (command === undefined || command.seq <= this.orderedThrough(command.session)) continue;
       this.#speculate(command, slot, 0, false);
     }
   }
@@ -287,19 +288,19 @@ export class Leader {
   }
 
   #noteHole(session: number, client: number): void {
-    if (client !== 0) this.#holes.set(session, { fromSeq: this.#orderedThrough(session) + 1, client });
+    if (client !== 0) this.#holes.set(session, { fromSeq: this.orderedThrough(session) + 1, client });
   }
 
   #admitParked(session: number): void {
     for (;;) {
-      const ordered = this.#orderedThrough(session);
+      const ordered = this.orderedThrough(session);
       // A parked twin of what has just been ordered has nothing to wait for.
       this.#parking.takeWrite(session, ordered);
       const next = this.#parking.takeWrite(session, ordered + 1);
       if (next === undefined) break;
       this.#order(next.write.command, next.client);
     }
-    for (const { resume } of this.#parking.takeReads(session, this.#orderedThrough(session))) resume();
+    for (const { resume } of this.#parking.takeReads(session, this.orderedThrough(session))) resume();
   }
 
   #advanceCommit(): void {
@@ -330,7 +331,7 @@ export class Leader {
 
   #reportHoles(): void {
     for (const [session, { fromSeq, client }] of this.#holes) {
-      if (this.#orderedThrough(session) >= fromSeq) continue;
+      if (this.orderedThrough(session) >= fromSeq) continue;
       this.#node.replies.for(client, 16).needWrites.push({ session, fromSeq });
     }
     this.#holes.clear();

@@ -80,6 +80,16 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     return this.#node.isOpen;
   }
 
+  /** Highest seq of a session that has a slot in this log; for gauges and spans. */
+  orderedThrough(session: number): number {
+    return this.#leader?.orderedThrough(session) ?? this.committedThrough(session);
+  }
+
+  /** Highest seq of a session that is committed here. */
+  committedThrough(session: number): number {
+    return this.#node.state.dedup.lastSeq(session);
+  }
+
   step(input: ReplicaInput, nowUs: number, outputs: ReplicaOutput[]): void {
     this.#node.nowUs = nowUs;
     switch (input.kind) {

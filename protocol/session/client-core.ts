@@ -162,15 +162,14 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
   }
 
   #onSubmit(input: Extract<ClientInput, { kind: 'submit' }>): void {
-    const { call, operation, traceContext } = input;
+    const { call, operation, isTraced } = input;
     const session = this.#context.sessions.get(input.session);
     if (session === undefined || session.isClosing) {
       this.#context.outputs.push({ kind: 'refused', call, reason: 'sessionUnknown' });
       return;
     }
-    if (operation.kind === 'get' || operation.kind === 'scan')
-      this.#reads.submit(session, call, operation, traceContext);
-    else this.#writes.submit(session, { call, operation, traceContext });
+    if (operation.kind === 'get' || operation.kind === 'scan') this.#reads.submit(session, call, operation, isTraced);
+    else this.#writes.submit(session, { call, operation });
   }
 
   #onSessionFrame(frame: SessionResponse): void {

@@ -45,7 +45,8 @@ export interface ReadOperation {
   /** Names the attempt; a new one for each. */
   nonce: number;
   phase: 'fast' | 'confirmed' | 'weak';
-  traceContext: Uint8Array;
+  /** Its attempts are to be named to whoever submitted it. */
+  isTraced: boolean;
   sentUs: number;
   waitUs: number;
   leader: StrongReadReply | null;

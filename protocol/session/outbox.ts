@@ -38,8 +38,12 @@ export class Outbox {
       weakReads: [],
       ackQueries: [],
       ping: 0,
+      trace: undefined,
     }));
-    this.#witnesses = new FrameSet(() => ({ clusterId, epoch: this.#config.epoch, clientId, records: [], checks: [] }));
+    this.#witnesses = new FrameSet(() => ({
+      ...{ clusterId, epoch: this.#config.epoch, clientId },
+      ...{ records: [], checks: [], trace: undefined },
+    }));
   }
 
   /** From now on frames carry this epoch; what was not sent yet is dropped, and everything is sent anew. */

@@ -33,7 +33,7 @@ export class Reads {
     session: ClientSession,
     call: number,
     operation: Extract<Operation, { kind: 'get' | 'scan' }>,
-    traceContext: Uint8Array,
+    isTraced: boolean,
   ): void {
     const { isServing, options } = this.#context;
     const isScan = operation.kind === 'scan';
@@ -44,7 +44,7 @@ export class Reads {
       barrier: session.lastSeq,
       nonce: 0,
       phase: operation.strong ? (isScan ? 'confirmed' : 'fast') : 'weak',
-      traceContext,
+      isTraced,
       sentUs: 0,
       waitUs: options.retryUs,
       leader: null,
@@ -176,29 +176,29 @@ export class Reads {
     if (read.phase === 'weak') return this.#sendWeak(read, session, this.#replicaFor(read));
     if (read.phase === 'confirmed' || read.operation.kind === 'scan') return this.#sendConfirmed(read, session);
     this.#renumber(read);
-    const { nonce, barrier, traceContext } = read;
+    const { nonce, barrier } = read;
     const { key } = read.operation;
     read.leader = null;
     read.checks = [];
     // Sent after the read began and answered under this nonce: that is what fences a strong read (A8).
-    this.#context.outbox.strongRead({ nonce, session: session.id, barrier, key, traceContext });
+    this.#context.outbox.strongRead({ nonce, session: session.id, barrier, key });
     this.#context.outbox.check({ nonce, session: session.id, key });
   }
 
   #sendConfirmed(read: ReadOperation, session: ClientSession): void {
     this.#renumber(read);
-    const { nonce, barrier, traceContext, operation } = read;
+    const { nonce, barrier, operation } = read;
     const { outbox, quorums } = this.#context;
     const key = operation.kind === 'get' ? operation.key : NO_BYTES;
     const coveredThrough = session.coveredThrough(quorums.fast);
     const range = rangeOf(operation);
-    outbox.confirmedRead({ nonce, session: session.id, barrier, key, range, coveredThrough, traceContext });
+    outbox.confirmedRead({ nonce, session: session.id, barrier, key, range, coveredThrough });
   }
 
   #sendWeak(read: ReadOperation, session: ClientSession, replica: number): void {
     this.#renumber(read);
     read.asked = replica;
-    const { nonce, traceContext, operation } = read;
+    const { nonce, operation } = read;
     this.#context.outbox.weakRead(replica, {
       nonce,
       session: session.id,
@@ -207,7 +207,6 @@ export class Reads {
       tokenEpoch: session.tokenEpoch,
       tokenSlot: this.#context.rules.tokenSlotToSend(session.tokenSlot),
       cleared: session.committedThrough,
-      traceContext,
     });
   }
 
@@ -216,6 +215,7 @@ export class Reads {
     if (read.nonce !== 0) this.#byNonce.delete(read.nonce);
     read.nonce = this.#byNonce.add(read);
     read.sentUs = this.#context.nowUs;
+    if (read.isTraced) this.#context.outputs.push({ kind: 'attempt', call: read.call, nonce: read.nonce });
   }
 
   #evaluate(read: ReadOperation): void {

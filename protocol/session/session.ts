@@ -12,7 +12,6 @@ import type { SessionRules } from './rules.js';
 export interface QueuedWrite {
   call: number;
   operation: Exclude<Operation, { kind: 'get' | 'scan' }>;
-  traceContext: Uint8Array;
 }
 
 /** One session. */

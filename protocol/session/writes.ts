@@ -181,13 +181,13 @@ export class Writes {
     }
   }
 
-  #number(session: ClientSession, { call, operation, traceContext }: QueuedWrite): void {
+  #number(session: ClientSession, { call, operation }: QueuedWrite): void {
     const { bound, nowUs, options, outputs } = this.#context;
     const seq = ++session.lastSeq;
     const command = createCommand(operation, { session: session.id, seq, ackedThrough: session.ackedThrough });
     // Dependencies are fixed now and never grow: a retry with more of them could close a circle.
     const dependencies = session.dependencies.length === 0 ? [] : [...session.dependencies];
-    const write = { command, committedThrough: session.knownCommitted, bound, dependencies, traceContext };
+    const write = { command, committedThrough: session.knownCommitted, bound, dependencies };
     const op = createWriteOperation(call, write, nowUs);
     op.waitUs = options.retryUs;
     session.writes.add(seq, op);

@@ -1,7 +1,7 @@
 // The rules of a witness: keeps writes that are not known to be committed, tells reads what is pending, forgets what
 // the leader says is committed, and hands its pool over when it is sealed. Never executes anything.
 
-import { bytesToText, NO_BYTES, Slab } from '../bytes.js';
+import { bytesToText, Slab } from '../bytes.js';
 import { copyCommand, samePayload } from '../command.js';
 import type { Core, WitnessInput, WitnessOutput } from '../core.js';
 import { unreachable } from '../core.js';
@@ -308,7 +308,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   }
 
   #copy(write: CheckedWrite): CheckedWrite {
-    return { ...write, command: copyCommand(write.command, this.#slab), traceContext: NO_BYTES };
+    return { ...write, command: copyCommand(write.command, this.#slab) };
   }
 
   #onTurnEnd(outputs: WitnessOutput[]): void {

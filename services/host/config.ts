@@ -139,12 +139,24 @@ export const commonSettings = {
   }),
 };
 
+/** The settings of every node that operations pass through. */
+export const nodeSettings = {
+  ...commonSettings,
+  otlpUrl: textSetting({
+    about: 'Collector that takes spans over OTLP/gRPC; without one nothing is traced',
+    limit: 'http://host:port, https://host:port or host:port',
+    pattern: /^(https?:\/\/)?[^\s/:]+(:\d{1,5})?\/?$/i,
+  }),
+};
+
 /** Settings by name, camel case; the outside spells them in kebab case. */
 export type Settings = Record<string, z.ZodType>;
 /** The values of settings once they are read. */
 export type Config<S extends Settings> = { [K in keyof S]: z.output<S[K]> };
 /** What every service can rely on. */
 export type CommonConfig = Config<typeof commonSettings>;
+/** And every node. */
+export type NodeConfig = Config<typeof nodeSettings>;
 
 /** A program as its user sees it. */
 export interface ProgramSpec<S extends Settings> {

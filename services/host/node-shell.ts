@@ -4,7 +4,9 @@
 import { randomInt } from 'node:crypto';
 import type { Server } from '@grpc/grpc-js';
 import type { ClusterConfig } from '../../protocol/messages.js';
-import { type CommonConfig, ConfigError } from './config.js';
+import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
+import { openTracing, type Tracing } from '../../tracing/setup.js';
+import { ConfigError, type NodeConfig } from './config.js';
 import { closeServer } from './drain.js';
 import { Health } from './health.js';
 import { createLog, type Log, type LogIdentity } from './log.js';
@@ -16,7 +18,7 @@ export interface NodeShellOptions {
   role: 'replica' | 'witness';
   /** Full name of its gRPC service. */
   service: string;
-  config: CommonConfig;
+  config: NodeConfig;
   /** What a broken invariant ends in; default is the process, with code 70. */
   onBroken?: (error: unknown) => void;
 }
@@ -42,6 +44,7 @@ export class NodeShell {
   nodeId = '';
   private readonly identity: LogIdentity;
   private membership: Membership | null = null;
+  private tracing: Tracing | null = null;
 
   constructor(private readonly options: NodeShellOptions) {
     const { role, service, config } = options;
@@ -86,6 +89,16 @@ export class NodeShell {
     }
   }
 
+  /** Begins to send spans, where that is wanted. Whether anybody takes them shows later, in the log. */
+  async openTracing(clusterId: string): Promise<Tracing | null> {
+    const { role, config } = this.options;
+    if (config.otlpUrl === '') return null;
+    const attributes = { [ResourceAttribute.instance]: this.nodeId, [ResourceAttribute.cluster]: clusterId };
+    const log = (problem: string): void => this.log.warn(problem);
+    this.tracing = await openTracing({ url: config.otlpUrl, serviceName: ServiceName[role], attributes, log });
+    return this.tracing;
+  }
+
   /** Begins to follow configurations and to send heartbeats. */
   follow(): void {
     this.membership?.start();
@@ -110,8 +123,8 @@ export class NodeShell {
     this.membership?.close();
   }
 
-  /** Stops accepting and waits, boundedly, for calls under way. */
-  close(): Promise<void> {
-    return closeServer(this.server, DRAIN_MS);
+  /** Stops accepting and waits, boundedly, for calls under way and for spans on their way. */
+  async close(): Promise<void> {
+    await Promise.all([closeServer(this.server, DRAIN_MS), this.tracing?.close()]);
   }
 }

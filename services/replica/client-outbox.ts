@@ -2,7 +2,7 @@
 // over NATS, or, where NATS does not carry them, inside the session frame of the same turn. Decides nothing else.
 
 import { encodeAckBatch, encodeSessionResponse } from '../../proto/codec.js';
-import type { AckBatch, CommandId, SessionResponse } from '../../protocol/messages.js';
+import type { AckBatch, CommandId, FrameTrace, SessionResponse } from '../../protocol/messages.js';
 import type { AckBus } from '../host/bus.js';
 import type { ClientStreams } from '../host/streams.js';
 
@@ -12,7 +12,7 @@ function wrapBatch(batch: AckBatch): SessionResponse {
   return {
     ...{ clusterId, epoch, replica, weakAcks, commitNotices },
     ...{ writeReplies: [], needWrites: [], strongReadReplies: [], confirmedReadReplies: [], weakReadReplies: [] },
-    ...{ refusals: [], pong: 0 },
+    ...{ refusals: [], pong: 0, trace: batch.trace },
   };
 }
 
@@ -21,6 +21,12 @@ function joined<T extends object>(into: T[], more: T[]): T[] {
   if (into.length === 0) return more;
   for (const item of more) into.push(item);
   return into;
+}
+
+/** What two frames carry for tracing, in one; the later of the two is on its way longer than it seems. */
+function joinTraces(one: FrameTrace | undefined, other: FrameTrace | undefined): FrameTrace | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return { sentUs: Math.min(one.sentUs, other.sentUs), operations: [...one.operations, ...other.operations] };
 }
 
 /** Counters since the start. */
@@ -50,6 +56,7 @@ export class ClientOutbox {
     } else if (earlier.epoch === frame.epoch && isOnlyAcks(earlier)) {
       frame.weakAcks = joined(frame.weakAcks, earlier.weakAcks);
       frame.commitNotices = joined(frame.commitNotices, earlier.commitNotices);
+      frame.trace = joinTraces(frame.trace, earlier.trace);
       this.held.set(client, frame);
     } else {
       this.clients.send(client, encodeSessionResponse(earlier));
@@ -57,19 +64,22 @@ export class ClientOutbox {
     }
   }
 
-  sendAcks(client: number, batch: AckBatch): void {
+  /** True if NATS carries them. */
+  sendAcks(client: number, batch: AckBatch): boolean {
     if (!this.clients.hasAcksOnStream(client) && this.bus?.publish(client, encodeAckBatch(batch))) {
       this.stats.acksOverNats++;
-      return;
+      return true;
     }
     this.stats.acksOverStream++;
     const frame = this.held.get(client);
     if (frame === undefined || frame.epoch !== batch.epoch) {
       this.sendWrapped(client, batch);
-      return;
+      return false;
     }
     frame.weakAcks = joined(frame.weakAcks, batch.weakAcks);
     frame.commitNotices = joined(frame.commitNotices, batch.commitNotices);
+    frame.trace = joinTraces(frame.trace, batch.trace);
+    return false;
   }
 
   /** The turn is over: what was held back leaves. */

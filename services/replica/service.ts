@@ -18,6 +18,7 @@ import { statusOf } from '../../proto/status.js';
 import { type ReplicaInput, type ReplicaOutput, unreachable } from '../../protocol/core.js';
 import { createSessionResponse } from '../../protocol/frames.js';
 import type {
+  AckBatch,
   ClusterConfig,
   FenceRequest,
   FenceResponse,
@@ -26,6 +27,8 @@ import type {
   SessionRequest,
 } from '../../protocol/messages.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
+import type { Tracing } from '../../tracing/setup.js';
+import { wallUs } from '../../tracing/wall-clock.js';
 import { AckBus } from '../host/bus.js';
 import { HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
@@ -36,6 +39,7 @@ import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/
 import { ClientOutbox } from './client-outbox.js';
 import { LeaderLinks } from './leader-links.js';
 import type { ReplicaConfig } from './settings.js';
+import { TracedFrames } from './traced-frames.js';
 
 const NOT_REGISTERED = { code: status.UNAVAILABLE, details: 'the replica has not joined its cluster yet' };
 
@@ -66,7 +70,7 @@ export async function openReplica(
     epoch: () => service?.epoch ?? 0,
     onConfig: (next) => service?.onConfig(next),
   });
-  service = new ReplicaService(shell, config, clusterId);
+  service = new ReplicaService(shell, config, clusterId, await shell.openTracing(clusterId));
   shell.follow();
   return service;
 }
@@ -81,6 +85,8 @@ export class ReplicaService implements OpenService {
   private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
   private readonly links: LeaderLinks;
   private readonly outbox: ClientOutbox;
+  /** Null where nothing is traced. */
+  private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
   private readonly leads: HeldCalls<LeadResponse>;
   private index = 0;
@@ -91,6 +97,7 @@ export class ReplicaService implements OpenService {
     private readonly shell: NodeShell,
     private readonly config: ReplicaConfig,
     readonly clusterId: string,
+    tracing: Tracing | null,
   ) {
     const { log, nodeId, incarnation } = shell;
     const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
@@ -121,6 +128,7 @@ export class ReplicaService implements OpenService {
       },
     );
     this.outbox = new ClientOutbox(this.clients);
+    this.traced = tracing === null ? null : new TracedFrames(tracing.tracer, this.core);
     const nextCall = (): number => ++this.lastCall;
     this.fences = new HeldCalls(nextCall);
     this.leads = new HeldCalls(nextCall);
@@ -207,6 +215,7 @@ export class ReplicaService implements OpenService {
   }
 
   private onSession(client: number, bytes: Buffer): void {
+    const receivedUs = this.traced === null ? 0 : wallUs();
     const frame = decodeSessionRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
@@ -214,18 +223,24 @@ export class ReplicaService implements OpenService {
       this.sendPong(client, frame.ping);
       if (isOnlyPing(frame)) return;
     }
+    this.traced?.onSession(frame, client, receivedUs);
     this.loop.push({ kind: 'session', frame });
+    this.traced?.onSessionStepped(frame, this.index);
     if (this.core.isSaturated) this.clients.setHolding(true);
   }
 
   private onReplicate(bytes: Buffer): void {
+    const receivedUs = this.traced === null ? 0 : wallUs();
     const frame = decodeReplicateRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
+    this.traced?.onReplicate(frame, receivedUs);
     this.loop.push({ kind: 'replicate', frame });
+    this.traced?.onReplicateStepped();
   }
 
   private onClientGone(client: number): void {
     this.outbox.forget(client);
+    this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
 
@@ -239,13 +254,17 @@ export class ReplicaService implements OpenService {
   private perform(output: ReplicaOutput): void {
     switch (output.kind) {
       case 'session':
-        return this.outbox.sendSession(output.client, output.frame);
+        this.traced?.traceAnswers(output.client, output.frame);
+        this.outbox.sendSession(output.client, output.frame);
+        return this.traced?.onSent();
       case 'acks':
-        return this.outbox.sendAcks(output.client, output.batch);
+        return this.sendAcks(output.client, output.batch);
       case 'replicate':
+        this.traced?.traceReplicate(output.frame);
         return this.links.sendReplicate(output.to, encodeReplicateRequest(output.frame));
       case 'replicated':
-        return this.leaders.reply(encodeReplicateResponse(output.frame));
+        this.leaders.reply(encodeReplicateResponse(output.frame));
+        return this.traced?.onReplicated();
       case 'collect':
         return this.links.sendCollect(output.to, encodeCollectRequest(output.frame));
       case 'fenced':
@@ -257,8 +276,15 @@ export class ReplicaService implements OpenService {
     }
   }
 
+  private sendAcks(client: number, batch: AckBatch): void {
+    this.traced?.traceAcks(batch);
+    const overNats = this.outbox.sendAcks(client, batch);
+    this.traced?.onAcksSent(overNats);
+  }
+
   private onTurn(): void {
     this.outbox.flush();
+    this.traced?.onTurn();
     this.clients.setHolding(this.core.isSaturated);
     this.shell.health.setServing(this.core.isOpen);
     this.shell.setEpoch(this.core.epoch);

@@ -1,10 +1,10 @@
 // The settings that only a replica has, and how its program presents itself.
 
-import { type Config, choiceSetting, commonSettings, integerSetting, type ProgramSpec } from '../host/config.js';
+import { type Config, choiceSetting, integerSetting, nodeSettings, type ProgramSpec } from '../host/config.js';
 
 /** All settings of a replica. */
 export const replicaSettings = {
-  ...commonSettings,
+  ...nodeSettings,
   descriptorLimit: integerSetting({
     about: 'Commands admitted and not yet committed beyond which clients are not read',
     min: 1,

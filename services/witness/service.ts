@@ -29,6 +29,8 @@ import type {
   StartResponse,
 } from '../../protocol/messages.js';
 import { WitnessCore } from '../../protocol/witness/witness-core.js';
+import type { Tracing } from '../../tracing/setup.js';
+import { wallUs } from '../../tracing/wall-clock.js';
 import { type CallAnswer, HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
 import { NodeShell } from '../host/node-shell.js';
@@ -37,6 +39,7 @@ import { assertClient, assertCluster } from '../host/stream-rules.js';
 import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
 import { sendRecoveryData } from './recovery-chunks.js';
 import type { WitnessConfig } from './settings.js';
+import { TracedFrames } from './traced-frames.js';
 
 type RecoveryCall = ServerWritableStream<GetRecoveryDataRequest, GetRecoveryDataResponse>;
 
@@ -69,7 +72,7 @@ export async function openWitness(
   });
   await shell.open();
   const clusterId = await shell.register({ epoch: () => service?.epoch ?? 0, onConfig: ignoreConfig });
-  service = new WitnessService(shell, config, clusterId);
+  service = new WitnessService(shell, config, clusterId, await shell.openTracing(clusterId));
   shell.follow();
   return service;
 }
@@ -89,6 +92,8 @@ export class WitnessService implements OpenService {
   readonly leaders: PeerStreams;
   private readonly core: WitnessCore;
   private readonly loop: CoreLoop<WitnessInput, WitnessOutput>;
+  /** Null where nothing is traced. */
+  private readonly traced: TracedFrames | null;
   private readonly seals: HeldCalls<SealResponse>;
   private readonly recoveries: HeldCalls<GetRecoveryDataResponse>;
   private readonly starts: HeldCalls<StartResponse>;
@@ -99,6 +104,7 @@ export class WitnessService implements OpenService {
     private readonly shell: NodeShell,
     config: WitnessConfig,
     readonly clusterId: string,
+    tracing: Tracing | null,
   ) {
     const { log, nodeId, incarnation } = shell;
     const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
@@ -113,9 +119,10 @@ export class WitnessService implements OpenService {
       limits,
       log,
       onFrame: (client, frame) => this.onRecord(client, frame),
-      onGone: (client) => this.loop.push({ kind: 'clientGone', client }),
+      onGone: (client) => this.onClientGone(client),
     });
     this.leaders = new PeerStreams({ limits, log, onFrame: (frame) => this.onCollect(frame) });
+    this.traced = tracing === null ? null : new TracedFrames(tracing.tracer);
     const nextCall = (): number => ++this.lastCall;
     this.seals = new HeldCalls(nextCall);
     this.recoveries = new HeldCalls(nextCall);
@@ -204,10 +211,18 @@ export class WitnessService implements OpenService {
   }
 
   private onRecord(client: number, bytes: Buffer): void {
+    const receivedUs = this.traced === null ? 0 : wallUs();
     const frame = decodeRecordRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
+    this.traced?.onRecord(frame, client, receivedUs);
     this.loop.push({ kind: 'record', frame });
+    this.traced?.onRecordStepped(frame, this.core.epoch);
+  }
+
+  private onClientGone(client: number): void {
+    this.traced?.onClientGone(client);
+    this.loop.push({ kind: 'clientGone', client });
   }
 
   private onCollect(bytes: Buffer): void {
@@ -219,7 +234,9 @@ export class WitnessService implements OpenService {
   private perform(output: WitnessOutput): void {
     switch (output.kind) {
       case 'record':
-        return this.clients.send(output.client, encodeRecordResponse(output.frame));
+        this.traced?.traceAnswers(output.client, output.frame);
+        this.clients.send(output.client, encodeRecordResponse(output.frame));
+        return this.traced?.onSent();
       case 'collected':
         return this.leaders.reply(encodeCollectResponse(output.frame));
       case 'sealed':
@@ -243,6 +260,7 @@ export class WitnessService implements OpenService {
   }
 
   private onTurn(): void {
+    this.traced?.onTurn();
     this.shell.health.setServing(this.core.isRecording);
     this.shell.setEpoch(this.core.epoch);
   }

@@ -1,10 +1,10 @@
 // The settings that only a witness has, and how its program presents itself.
 
-import { type Config, commonSettings, integerSetting, type ProgramSpec } from '../host/config.js';
+import { type Config, integerSetting, nodeSettings, type ProgramSpec } from '../host/config.js';
 
 /** All settings of a witness. */
 export const witnessSettings = {
-  ...commonSettings,
+  ...nodeSettings,
   shards: integerSetting({ about: 'Parts into which the pool is split', min: 1, max: 65_536, fallback: 64 }),
 };
 

@@ -24,13 +24,14 @@ const CLIENT = 7;
 function write(session: number, seq: number, options: { strong: boolean; bound?: number }): Write {
   const mutations = [{ key: Buffer.from(`k${seq}`), value: Buffer.from('v'), deletes: false }];
   const command = { session, seq, strong: options.strong, mutations, condition: undefined, ackedThrough: 0 };
-  return { command, committedThrough: 0, bound: options.bound ?? 0, dependencies: [], traceContext: Buffer.alloc(0) };
+  return { command, committedThrough: 0, bound: options.bound ?? 0, dependencies: [] };
 }
 
 function frame(content: Partial<SessionRequest>): Buffer {
   return encodeSessionRequest({
     ...{ clusterId: CLUSTER, epoch: 1, clientId: CLIENT, ping: 0 },
     ...{ writes: [], strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [] },
+    trace: undefined,
     ...content,
   });
 }
@@ -147,7 +148,6 @@ describe('replica service', () => {
         tokenEpoch: 0,
         tokenSlot: 0,
         cleared: 0,
-        traceContext: Buffer.alloc(0),
       },
     ];
     stream.call.write(frame({ writes: [write(5, 1, { strong: false, bound: 1 })], weakReads }));

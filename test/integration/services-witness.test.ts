@@ -25,11 +25,11 @@ function config(overrides: Record<string, string> = {}) {
 function write(session: number, seq: number, key: string, value: string | Uint8Array = 'v'): Write {
   const mutations = [{ key: Buffer.from(key), value: Buffer.from(value), deletes: false }];
   const command = { session, seq, strong: true, mutations, condition: undefined, ackedThrough: 0 };
-  return { command, committedThrough: 0, bound: 0, dependencies: [], traceContext: Buffer.alloc(0) };
+  return { command, committedThrough: 0, bound: 0, dependencies: [] };
 }
 
 function frame(records: Write[], overrides: Partial<RecordRequest> = {}): Buffer {
-  return encodeRecordRequest({ clusterId: CLUSTER, epoch: 1, clientId: 7, records, checks: [], ...overrides });
+  return encodeRecordRequest({ clusterId: CLUSTER, epoch: 1, clientId: 7, records, checks: [], trace: undefined, ...overrides });
 }
 
 describe('witness service', () => {

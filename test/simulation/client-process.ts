@@ -49,6 +49,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
       case 'refused':
         this.onCallerOutput(output);
         return;
+      case 'attempt':
+        // Nothing is traced in a simulation.
+        return;
       case 'configWanted':
         world.wantConfig(name);
         return;

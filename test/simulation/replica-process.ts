@@ -106,6 +106,7 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       refusals: [],
       pong: 0,
       replica: this.index,
+      trace: undefined,
     };
     world.toClient(name, client, { kind: 'session', frame }, () => describeSessionResponse(frame));
   }

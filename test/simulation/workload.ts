@@ -9,7 +9,7 @@ import type { CallerOutput, ClientProcess } from './client-process.js';
 import type { World } from './node.js';
 import type { OperationMix } from './plan.js';
 
-const NO_TRACE = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 const MIX_KINDS = ['put', 'get', 'delete', 'compareAndSet', 'batch', 'scan'] as const satisfies (keyof OperationMix)[];
 
 /** One session's caller. */
@@ -150,7 +150,7 @@ export class Workload {
     // Some compare-and-sets expect what is only being written: then their outcome rests on a foreign speculation (A10).
     if (operation.kind === 'put' && this.world.random.chance(0.3)) this.seen.set(event.key, operation.value);
     this.world.note(() => `${caller.client.name} call ${number}: ${describeEvent(event)}`);
-    caller.client.input({ kind: 'submit', session: caller.session, call: number, operation, traceContext: NO_TRACE });
+    caller.client.input({ kind: 'submit', session: caller.session, call: number, operation, isTraced: false });
     const { random, timeline, plan } = this.world;
     if (!random.chance(plan.abandon)) return;
     timeline.after(random.below(10_000), () => this.abandon(call, number));
@@ -275,8 +275,8 @@ export class Workload {
         return {
           kind,
           strong,
-          start: random.chance(0.5) ? NO_TRACE : key,
-          end: random.chance(0.5) ? NO_TRACE : random.pick(this.keys),
+          start: random.chance(0.5) ? NO_BYTES : key,
+          end: random.chance(0.5) ? NO_BYTES : random.pick(this.keys),
           limit: random.between(1, 5),
           byteLimit: 1 << 16,
         };

@@ -70,6 +70,7 @@ describe('connect options', () => {
       writeSetLimit: 1024,
       batchDelayUs: 0,
       boundReplica: null,
+      tracing: null,
     });
   });
 

@@ -224,10 +224,10 @@ describe('node streams', () => {
     const streams = openStreams(createConfig([await listen(server)]), inputs);
     await inputs.take('bind');
     paused[0]?.pause();
-    const read = { nonce: 1, session: 1, barrier: 0, key: Buffer.alloc(1024), traceContext: Buffer.alloc(0) };
+    const read = { nonce: 1, session: 1, barrier: 0, key: Buffer.alloc(1024) };
     const frame = {
       ...{ clusterId: 'c', epoch: 1, clientId: 9, writes: [], confirmedReads: [], weakReads: [], ackQueries: [] },
-      ...{ strongReads: new Array(1024).fill(read), ping: 0 },
+      ...{ strongReads: new Array(1024).fill(read), ping: 0, trace: undefined },
     };
     while (!streams.isCongested()) streams.sendSession([0], frame);
     for (let i = 0; i < 40; i++) streams.sendSession([0], frame);

@@ -172,7 +172,7 @@ describe('codec limits', () => {
   it('keys have 1 to 1,024 bytes', () => {
     assertRefused(() => recodeCommand({ mutations: [put(0, 1)] }), `${at}.key`, /1 to 1024 bytes, not 0/);
     assertRefused(() => recodeCommand({ mutations: [put(1025, 1)] }), `${at}.key`, /1 to 1024 bytes, not 1025/);
-    const strongRead = { nonce: 1, session: 1, barrier: 0, key: bytesOf(0), traceContext: bytesOf(0) };
+    const strongRead = { nonce: 1, session: 1, barrier: 0, key: bytesOf(0) };
     const frame = samples.createSessionRequest({ strongReads: [strongRead] });
     const decode = () => codec.decodeSessionRequest(codec.encodeSessionRequest(frame));
     assertRefused(decode, 'SessionRequest.strong_reads.key', /1 to 1024/);
@@ -216,12 +216,10 @@ describe('codec limits', () => {
       'SessionRequest.writes.dependencies',
       /at most/,
     );
-    const traceContext = bytesOf(24);
-    assertRefused(
-      () => recodeWrite(createWrite({ traceContext })),
-      'SessionRequest.writes.trace_context',
-      /25 bytes or none/,
-    );
+    const cut = { sentUs: 1, operations: [{ session: 9, seq: 4, nonce: 0, context: bytesOf(24) }] };
+    const frame = samples.createSessionRequest({ trace: cut });
+    const decode = () => codec.decodeSessionRequest(codec.encodeSessionRequest(frame));
+    assertRefused(decode, 'SessionRequest.trace.operations.context', /25 bytes/);
   });
 
   it('a scan has limits of its own', () => {

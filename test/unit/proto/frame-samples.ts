@@ -34,6 +34,11 @@ export function createCommand(changes: Partial<Command> = {}): Command {
   };
 }
 
+const trace = {
+  sentUs: 1_700_000_000_000_000,
+  operations: [{ session: 9, seq: 4, nonce: 0, context: bytesOf(25) }],
+};
+
 /** A write around a command. */
 export function createWrite(changes: Partial<Write> = {}): Write {
   return {
@@ -41,7 +46,6 @@ export function createWrite(changes: Partial<Write> = {}): Write {
     committedThrough: 3,
     bound: 1,
     dependencies: [{ session: 8, seq: 2 }],
-    traceContext: bytesOf(25),
     ...changes,
   };
 }
@@ -55,7 +59,6 @@ export function createConfirmedScan(changes: Partial<ConfirmedRead> = {}): Confi
     key: bytesOf(0),
     range: { start: bytesOf(1), end: bytesOf(2), limit: 10, byteLimit: 1000 },
     coveredThrough: 3,
-    traceContext: bytesOf(0),
     ...changes,
   };
 }
@@ -70,7 +73,6 @@ export function createWeakGet(changes: Partial<WeakRead> = {}): WeakRead {
     tokenEpoch: 2,
     tokenSlot: Number.MAX_SAFE_INTEGER,
     cleared: 2,
-    traceContext: bytesOf(25),
     ...changes,
   };
 }
@@ -88,11 +90,12 @@ export function createSessionRequest(changes: Partial<SessionRequest> = {}): Ses
       createWrite({ command: createCommand({ seq: 5, condition: { present: true, value: bytesOf(6) } }) }),
       createWrite({ command: createCommand({ seq: 6, strong: false, mutations: batch }), dependencies: [] }),
     ],
-    strongReads: [{ nonce: 4, session: 9, barrier: 6, key: bytesOf(3), traceContext: bytesOf(0) }],
+    strongReads: [{ nonce: 4, session: 9, barrier: 6, key: bytesOf(3) }],
     confirmedReads: [createConfirmedScan()],
     weakReads: [createWeakGet()],
     ackQueries: [{ session: 9, seq: 6 }],
     ping: 3,
+    trace,
     ...changes,
   };
 }
@@ -130,6 +133,7 @@ export function createSessionResponse(changes: Partial<SessionResponse> = {}): S
     refusals: [{ code: 4, detail: 'key', nonce: 0, session: 9, seq: 7 }],
     pong: 3,
     replica: 1,
+    trace: undefined,
     ...changes,
   };
 }
@@ -150,6 +154,7 @@ export function createReplicateRequest(changes: Partial<ReplicateRequest> = {}):
     openSlot: 11,
     round: 5,
     storedEverywhere: 8,
+    trace,
     ...changes,
   };
 }
@@ -163,7 +168,7 @@ export function createReplicateResponse(changes: Partial<ReplicateResponse> = {}
 /** Client to witness. */
 export function createRecordRequest(changes: Partial<RecordRequest> = {}): RecordRequest {
   const checks = [{ nonce: 4, session: 9, key: bytesOf(3) }];
-  return { clusterId: 'cluster-ü', epoch: 2, clientId: 7, records: [createWrite()], checks, ...changes };
+  return { clusterId: 'cluster-ü', epoch: 2, clientId: 7, records: [createWrite()], checks, trace, ...changes };
 }
 
 /** Witness to client. */
@@ -176,6 +181,7 @@ export function createRecordResponse(changes: Partial<RecordResponse> = {}): Rec
     recordReplies: [{ session: 9, seq: 4, status: 1, watermark: 4 }],
     checkReplies: [{ nonce: 4, watermark: 4, pending: [{ session: 9, seq: 4 }] }],
     refusals: [{ code: 1, detail: '', nonce: 4, session: 0, seq: 0 }],
+    trace: { sentUs: 7, operations: [] },
     ...changes,
   };
 }
@@ -199,6 +205,7 @@ export function createAckBatch(changes: Partial<AckBatch> = {}): AckBatch {
     commitSlot: 10,
     weakAcks: [{ session: 9, seq: 6 }],
     commitNotices: [{ session: 9, through: 3, slot: 10 }],
+    trace,
     ...changes,
   };
 }

@@ -87,7 +87,7 @@ describe('A: fast path', () => {
     const recordReplies = [{ session: 1, seq: 1, status: RecordStatus.accepted, watermark: 1 }];
     const accept = (incarnation: number) => {
       for (const witness of [0, 1, 2]) {
-        const from = { clusterId: CLUSTER, epoch: 1, witness, incarnation: incarnation + witness };
+        const from = { clusterId: CLUSTER, epoch: 1, witness, incarnation: incarnation + witness, trace: undefined };
         story.toClient(1, { kind: 'record', frame: { ...from, recordReplies, checkReplies: [], refusals: [] } });
       }
       return outcome(write);

@@ -16,7 +16,7 @@ function readNow(story: Story, client: number, key: string): string | null | und
 }
 
 function toLeader(story: Story, ...writes: ReturnType<typeof write>[]): ReturnType<Story['toReplica']> {
-  const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
+  const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0, trace: undefined };
   return story.toReplica(0, {
     kind: 'session',
     frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, ...reads },
@@ -179,7 +179,15 @@ describe('F: exactly once', () => {
         return { epoch: 1, command };
       },
     );
-    const at = { prevSlot: 1, prevEpoch: 1, commitSlot: 4, openSlot: 1, round: 0, storedEverywhere: 0 };
+    const at = {
+      prevSlot: 1,
+      prevEpoch: 1,
+      commitSlot: 4,
+      openSlot: 1,
+      round: 0,
+      storedEverywhere: 0,
+      trace: undefined,
+    };
     story.toReplica(1, { kind: 'replicate', frame: { clusterId: CLUSTER, epoch: 1, leader: 0, entries, ...at } });
     return [story.stateOf(1)[0], story.replicas[1]?.inspect().appliedSlot];
   };

@@ -11,7 +11,7 @@ import type { ReplicaOptions } from '../../../protocol/replica/node.js';
 import { Parking } from '../../../protocol/replica/parking.js';
 import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
 import { idOf, LoneWitness, write } from './lone-witness.js';
-import { CLUSTER, NO_TRACE, toBytes } from './story.js';
+import { CLUSTER, toBytes } from './story.js';
 
 const weak = (id: string) => write(id, { x: '1' }, { weak: true });
 
@@ -41,7 +41,7 @@ class LoneLeader {
 
   /** One turn with a frame of writes, and of strong and weak reads that wait for write number `awaited`. */
   turn(writes: CheckedWrite[], reads: { strong?: number; weak?: number; awaited?: number } = {}): ReplicaOutput[] {
-    const read = { session: 9, key: toBytes('x'), traceContext: NO_TRACE };
+    const read = { session: 9, key: toBytes('x') };
     const strongReads = Array.from({ length: reads.strong ?? 0 }, (_, i) => ({
       ...read,
       nonce: i + 1,
@@ -49,7 +49,7 @@ class LoneLeader {
     }));
     const token = { range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: reads.awaited ?? 0 };
     const weakReads = Array.from({ length: reads.weak ?? 0 }, (_, i) => ({ ...read, ...token, nonce: 100 + i }));
-    const rest = { confirmedReads: [], ackQueries: [], ping: 0 };
+    const rest = { confirmedReads: [], ackQueries: [], ping: 0, trace: undefined };
     const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, strongReads, weakReads, ...rest };
     const outputs: ReplicaOutput[] = [];
     this.core.step({ kind: 'session', frame }, this.nowUs, outputs);
@@ -112,7 +112,7 @@ describe('frames', () => {
     );
     const answers = witness.step({
       kind: 'record',
-      frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, records, checks: [] },
+      frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, records, checks: [], trace: undefined },
     });
     const sizes = answers.map((output) => (output.kind === 'record' ? output.frame.recordReplies.length : -1));
     assert.deepEqual(sizes, [FRAME_OPERATIONS_LIMIT, 1]);

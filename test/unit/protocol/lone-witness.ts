@@ -12,7 +12,7 @@ import type {
 } from '../../../protocol/messages.js';
 import { EpochStatus, RecordStatus } from '../../../protocol/messages.js';
 import { WitnessCore, type WitnessOptions } from '../../../protocol/witness/witness-core.js';
-import { CLUSTER, NO_TRACE, toBytes } from './story.js';
+import { CLUSTER, toBytes } from './story.js';
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(RecordStatus).map(([name, code]) => [code, name]));
 
@@ -35,7 +35,6 @@ export function write(
     committedThrough: options.committedThrough ?? 0,
     bound: 0,
     dependencies: [],
-    traceContext: NO_TRACE,
   };
 }
 
@@ -98,7 +97,7 @@ export class LoneWitness {
   /** What is pending on a key, in arrival order, and the session's watermark. */
   check(session: number, key: string): { pending: string[]; watermark: number } {
     const checks = [{ nonce: 1, session, key: toBytes(key) }];
-    const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, records: [], checks };
+    const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, records: [], checks, trace: undefined };
     const [answer] = this.step({ kind: 'record', frame });
     assert.ok(answer?.kind === 'record');
     const [reply] = answer.frame.checkReplies;
@@ -123,7 +122,7 @@ export class LoneWitness {
   #frame(records: CheckedWrite[], epoch: number): RecordResponse {
     const [answer] = this.step({
       kind: 'record',
-      frame: { clusterId: CLUSTER, epoch, clientId: 1, records, checks: [] },
+      frame: { clusterId: CLUSTER, epoch, clientId: 1, records, checks: [], trace: undefined },
     });
     assert.ok(answer?.kind === 'record');
     return answer.frame;

@@ -238,6 +238,7 @@ describe('E: sessions and weak operations', () => {
       commitSlot: 2,
       weakAcks: [{ session: 1, seq: 1 }],
       commitNotices: [],
+      trace: undefined,
     };
     story.toClient(1, { kind: 'acks', batch });
     assert.deepEqual(call.levels, ['committed']);
@@ -249,7 +250,7 @@ describe('E: sessions and weak operations', () => {
     changeView(story, { fence: [1, 2] });
     story.tell(1);
     const call = story.weakPut(1, 'x', '1');
-    const common = { clusterId: CLUSTER, epoch: 1, replica: 0, commitSlot: 1 };
+    const common = { clusterId: CLUSTER, epoch: 1, replica: 0, commitSlot: 1, trace: undefined };
     story.toClient(1, { kind: 'acks', batch: { ...common, weakAcks: [{ session: 1, seq: 1 }], commitNotices: [] } });
     assert.equal(outcome(call), 'pending');
     const commitNotices = [{ session: 1, through: 1, slot: 3 }];

@@ -23,7 +23,7 @@ import { WitnessCore } from '../../../protocol/witness/witness-core.js';
 
 /** The one cluster of all stories, in which nothing is traced. */
 export const CLUSTER = 'story';
-export const NO_TRACE = new Uint8Array(0);
+export const NO_BYTES = new Uint8Array(0);
 
 /** Rules to break. */
 export interface BrokenRules {
@@ -51,6 +51,8 @@ export interface Call {
   refused: string | undefined;
   /** Levels that a weak write has reached after `local`. */
   levels: string[];
+  /** Named attempts of a traced read. */
+  attempts: number[];
   numbered: boolean;
 }
 
@@ -143,9 +145,9 @@ export class Story {
 
   submit(client: number, operation: Operation, session = client): Call {
     const number = ++this.#lastCall;
-    const call: Call = { answer: undefined, refused: undefined, levels: [], numbered: false };
+    const call: Call = { answer: undefined, refused: undefined, levels: [], attempts: [], numbered: false };
     this.#calls.set(number, call);
-    this.toClient(client, { kind: 'submit', session, call: number, operation, traceContext: NO_TRACE });
+    this.toClient(client, { kind: 'submit', session, call: number, operation, isTraced: false });
     return call;
   }
 
@@ -185,8 +187,8 @@ export class Story {
     return this.submit(client, {
       kind: 'scan',
       strong,
-      start: NO_TRACE,
-      end: NO_TRACE,
+      start: NO_BYTES,
+      end: NO_BYTES,
       limit: 100,
       byteLimit: 1 << 20,
     });
@@ -391,6 +393,7 @@ export class Story {
       call.answer = sent.answer;
     } else if (sent.kind === 'refused') call.refused = sent.reason;
     else if (sent.kind === 'numbered') call.numbered = true;
+    else if (sent.kind === 'attempt') call.attempts.push(sent.nonce);
     else call.levels.push(sent.level);
   }
 

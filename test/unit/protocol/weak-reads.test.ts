@@ -161,7 +161,15 @@ describe('P5: tokens and epochs', () => {
     lead(story, leader, replay);
     open(story, ledOf(story));
     const entries = replay.slice(0, 1).map(({ command }) => ({ epoch: 2, command }));
-    const at = { prevSlot: 1, prevEpoch: 1, commitSlot: 2, openSlot: 4, round: 0, storedEverywhere: 0 };
+    const at = {
+      prevSlot: 1,
+      prevEpoch: 1,
+      commitSlot: 2,
+      openSlot: 4,
+      round: 0,
+      storedEverywhere: 0,
+      trace: undefined,
+    };
     story.toReplica(2, { kind: 'replicate', frame: { clusterId: CLUSTER, epoch: 2, leader: 1, entries, ...at } });
     assert.deepEqual(story.stateOf(2), ['y=1']);
     story.tell(3);

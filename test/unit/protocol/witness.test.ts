@@ -61,7 +61,7 @@ describe('B: witness', () => {
     witness.record(write('1#1', { x: '1' }));
     const again = write('1#1', { x: '1' });
     again.command.ackedThrough = 5;
-    const resent = { ...again, dependencies: [{ session: 3, seq: 3 }], bound: 2, traceContext: new Uint8Array(3) };
+    const resent = { ...again, dependencies: [{ session: 3, seq: 3 }], bound: 2 };
     assert.equal(witness.record(resent), 'accepted:1');
   });
 
@@ -247,7 +247,14 @@ describe('B: witness', () => {
   it('B12: records and seals of another cluster or epoch change nothing', () => {
     const witness = new LoneWitness();
     assert.equal(witness.record(write('1#1', { x: '1' }), 2), 'refused');
-    const frame = { clusterId: 'another', epoch: 1, clientId: 1, records: [write('1#1', { x: '1' })], checks: [] };
+    const frame = {
+      clusterId: 'another',
+      epoch: 1,
+      clientId: 1,
+      records: [write('1#1', { x: '1' })],
+      checks: [],
+      trace: undefined,
+    };
     assert.deepEqual(witness.step({ kind: 'record', frame }), []);
     witness.step({ kind: 'seal', call: 1, request: { clusterId: 'another', epoch: 9 } });
     assert.deepEqual([witness.core.epoch, witness.core.isRecording, witness.core.stats().poolEntries], [1, true, 0]);

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { CommitNotice, WeakAck } from "./replica.js";
+import { FrameTrace } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -26,10 +27,12 @@ export interface AckBatch {
   weakAcks: WeakAck[];
   /** Sessions whose commit watermark moved. */
   commitNotices: CommitNotice[];
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 function createBaseAckBatch(): AckBatch {
-  return { clusterId: "", epoch: 0, replica: 0, commitSlot: 0, weakAcks: [], commitNotices: [] };
+  return { clusterId: "", epoch: 0, replica: 0, commitSlot: 0, weakAcks: [], commitNotices: [], trace: undefined };
 }
 
 export const AckBatch: MessageFns<AckBatch> = {
@@ -51,6 +54,9 @@ export const AckBatch: MessageFns<AckBatch> = {
     }
     for (const v of message.commitNotices) {
       CommitNotice.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -116,6 +122,14 @@ export const AckBatch: MessageFns<AckBatch> = {
             message.commitNotices.push(CommitNotice.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -139,6 +153,9 @@ export const AckBatch: MessageFns<AckBatch> = {
     message.commitSlot = object.commitSlot ?? 0;
     message.weakAcks = object.weakAcks?.map((e) => WeakAck.fromPartial(e)) || [];
     message.commitNotices = object.commitNotices?.map((e) => CommitNotice.fromPartial(e)) || [];
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ClusterConfig, Command, CommandId, Write, WriteResult } from "./types.js";
+import { ClusterConfig, Command, CommandId, FrameTrace, Write, WriteResult } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -54,8 +54,6 @@ export interface StrongRead {
   barrier: number;
   /** Key, 1 to 1,024 bytes. */
   key: Uint8Array;
-  /** Trace context as in Write. */
-  traceContext: Uint8Array;
 }
 
 /** What to read in a scan. */
@@ -86,8 +84,6 @@ export interface ConfirmedRead {
     | undefined;
   /** The session's writes up to this seq are on q witnesses of this epoch and need not be waited for. */
   coveredThrough: number;
-  /** Trace context as in Write. */
-  traceContext: Uint8Array;
 }
 
 /** A causal read at the bound replica. */
@@ -108,8 +104,6 @@ export interface WeakRead {
   tokenSlot: number;
   /** The session's highest seq dropped from its write set; the answer's state must have applied it. */
   cleared: number;
-  /** Trace context as in Write. */
-  traceContext: Uint8Array;
 }
 
 /** A client asks what became of a weak write whose acknowledgement it has not seen. */
@@ -140,6 +134,8 @@ export interface SessionRequest {
   ackQueries: AckQuery[];
   /** Not 0: answer with the same number at once (distance measurement). */
   ping: number;
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 /** The leader's word on a write. */
@@ -280,6 +276,8 @@ export interface SessionResponse {
   pong: number;
   /** Index of the replica that answers. */
   replica: number;
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 /** A log entry on its way to a follower. */
@@ -312,6 +310,8 @@ export interface ReplicateRequest {
   round: number;
   /** Every replica has stored the log up to here; it may be dropped. */
   storedEverywhere: number;
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 /** Follower to leader. */
@@ -379,7 +379,7 @@ export interface LeadResponse {
 }
 
 function createBaseStrongRead(): StrongRead {
-  return { nonce: 0, session: 0, barrier: 0, key: new Uint8Array(0), traceContext: new Uint8Array(0) };
+  return { nonce: 0, session: 0, barrier: 0, key: new Uint8Array(0) };
 }
 
 export const StrongRead: MessageFns<StrongRead> = {
@@ -395,9 +395,6 @@ export const StrongRead: MessageFns<StrongRead> = {
     }
     if (message.key.length !== 0) {
       writer.uint32(34).bytes(message.key);
-    }
-    if (message.traceContext.length !== 0) {
-      writer.uint32(42).bytes(message.traceContext);
     }
     return writer;
   },
@@ -447,14 +444,6 @@ export const StrongRead: MessageFns<StrongRead> = {
             message.key = reader.bytes();
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.traceContext = reader.bytes();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -476,7 +465,6 @@ export const StrongRead: MessageFns<StrongRead> = {
     message.session = object.session ?? 0;
     message.barrier = object.barrier ?? 0;
     message.key = object.key ?? new Uint8Array(0);
-    message.traceContext = object.traceContext ?? new Uint8Array(0);
     return message;
   },
 };
@@ -573,15 +561,7 @@ export const ScanRange: MessageFns<ScanRange> = {
 };
 
 function createBaseConfirmedRead(): ConfirmedRead {
-  return {
-    nonce: 0,
-    session: 0,
-    barrier: 0,
-    key: new Uint8Array(0),
-    range: undefined,
-    coveredThrough: 0,
-    traceContext: new Uint8Array(0),
-  };
+  return { nonce: 0, session: 0, barrier: 0, key: new Uint8Array(0), range: undefined, coveredThrough: 0 };
 }
 
 export const ConfirmedRead: MessageFns<ConfirmedRead> = {
@@ -603,9 +583,6 @@ export const ConfirmedRead: MessageFns<ConfirmedRead> = {
     }
     if (message.coveredThrough !== 0) {
       writer.uint32(48).uint64(message.coveredThrough);
-    }
-    if (message.traceContext.length !== 0) {
-      writer.uint32(58).bytes(message.traceContext);
     }
     return writer;
   },
@@ -671,14 +648,6 @@ export const ConfirmedRead: MessageFns<ConfirmedRead> = {
             message.coveredThrough = longToNumber(reader.uint64());
             continue;
           }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.traceContext = reader.bytes();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -704,22 +673,12 @@ export const ConfirmedRead: MessageFns<ConfirmedRead> = {
       ? ScanRange.fromPartial(object.range)
       : undefined;
     message.coveredThrough = object.coveredThrough ?? 0;
-    message.traceContext = object.traceContext ?? new Uint8Array(0);
     return message;
   },
 };
 
 function createBaseWeakRead(): WeakRead {
-  return {
-    nonce: 0,
-    session: 0,
-    key: new Uint8Array(0),
-    range: undefined,
-    tokenEpoch: 0,
-    tokenSlot: 0,
-    cleared: 0,
-    traceContext: new Uint8Array(0),
-  };
+  return { nonce: 0, session: 0, key: new Uint8Array(0), range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: 0 };
 }
 
 export const WeakRead: MessageFns<WeakRead> = {
@@ -744,9 +703,6 @@ export const WeakRead: MessageFns<WeakRead> = {
     }
     if (message.cleared !== 0) {
       writer.uint32(56).uint64(message.cleared);
-    }
-    if (message.traceContext.length !== 0) {
-      writer.uint32(66).bytes(message.traceContext);
     }
     return writer;
   },
@@ -820,14 +776,6 @@ export const WeakRead: MessageFns<WeakRead> = {
             message.cleared = longToNumber(reader.uint64());
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.traceContext = reader.bytes();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -854,7 +802,6 @@ export const WeakRead: MessageFns<WeakRead> = {
     message.tokenEpoch = object.tokenEpoch ?? 0;
     message.tokenSlot = object.tokenSlot ?? 0;
     message.cleared = object.cleared ?? 0;
-    message.traceContext = object.traceContext ?? new Uint8Array(0);
     return message;
   },
 };
@@ -937,6 +884,7 @@ function createBaseSessionRequest(): SessionRequest {
     weakReads: [],
     ackQueries: [],
     ping: 0,
+    trace: undefined,
   };
 }
 
@@ -968,6 +916,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
     }
     if (message.ping !== 0) {
       writer.uint32(72).uint64(message.ping);
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1057,6 +1008,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.ping = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1083,6 +1042,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
     message.weakReads = object.weakReads?.map((e) => WeakRead.fromPartial(e)) || [];
     message.ackQueries = object.ackQueries?.map((e) => AckQuery.fromPartial(e)) || [];
     message.ping = object.ping ?? 0;
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };
@@ -1932,6 +1894,7 @@ function createBaseSessionResponse(): SessionResponse {
     refusals: [],
     pong: 0,
     replica: 0,
+    trace: undefined,
   };
 }
 
@@ -1972,6 +1935,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
     }
     if (message.replica !== 0) {
       writer.uint32(96).uint32(message.replica);
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -2085,6 +2051,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.replica = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2114,6 +2088,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
     message.refusals = object.refusals?.map((e) => Refusal.fromPartial(e)) || [];
     message.pong = object.pong ?? 0;
     message.replica = object.replica ?? 0;
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };
@@ -2199,6 +2176,7 @@ function createBaseReplicateRequest(): ReplicateRequest {
     openSlot: 0,
     round: 0,
     storedEverywhere: 0,
+    trace: undefined,
   };
 }
 
@@ -2233,6 +2211,9 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
     }
     if (message.storedEverywhere !== 0) {
       writer.uint32(80).uint64(message.storedEverywhere);
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -2330,6 +2311,14 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
             message.storedEverywhere = longToNumber(reader.uint64());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2357,6 +2346,9 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
     message.openSlot = object.openSlot ?? 0;
     message.round = object.round ?? 0;
     message.storedEverywhere = object.storedEverywhere ?? 0;
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };

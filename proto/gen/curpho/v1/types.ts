@@ -77,8 +77,29 @@ export interface Write {
   bound: number;
   /** Uncommitted writes of other sessions that this write depends on; fixed when first sent. Empty when q = m. */
   dependencies: CommandId[];
-  /** Trace context of the operation: 16 bytes trace id, 8 bytes span id, 1 byte flags; empty when not sampled. */
-  traceContext: Uint8Array;
+}
+
+/** A sampled operation of a frame and the span under which its receiver goes on. */
+export interface OperationTrace {
+  /** Session of a write; 0 for a read. */
+  session: number;
+  /** Its seq. */
+  seq: number;
+  /** Attempt of a read; 0 for a write. */
+  nonce: number;
+  /** 16 bytes trace id, 8 bytes span id, 1 byte flags, as in a W3C traceparent. */
+  context: Uint8Array;
+}
+
+/**
+ * Rides in a frame beside its operations, since streams live for days and their metadata could not carry it. Costs
+ * nothing where nothing is sampled, and no rule looks at it.
+ */
+export interface FrameTrace {
+  /** When the frame was handed to its transport, microseconds since 1970 by the sender's clock. */
+  sentUs: number;
+  /** Sampled operations among those of the frame. */
+  operations: OperationTrace[];
 }
 
 /** What executing a write answered. */
@@ -470,7 +491,7 @@ export const Command: MessageFns<Command> = {
 };
 
 function createBaseWrite(): Write {
-  return { command: undefined, committedThrough: 0, bound: 0, dependencies: [], traceContext: new Uint8Array(0) };
+  return { command: undefined, committedThrough: 0, bound: 0, dependencies: [] };
 }
 
 export const Write: MessageFns<Write> = {
@@ -486,9 +507,6 @@ export const Write: MessageFns<Write> = {
     }
     for (const v of message.dependencies) {
       CommandId.encode(v!, writer.uint32(34).fork()).join();
-    }
-    if (message.traceContext.length !== 0) {
-      writer.uint32(42).bytes(message.traceContext);
     }
     return writer;
   },
@@ -538,14 +556,6 @@ export const Write: MessageFns<Write> = {
             message.dependencies.push(CommandId.decode(reader, reader.uint32()));
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.traceContext = reader.bytes();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -569,7 +579,164 @@ export const Write: MessageFns<Write> = {
     message.committedThrough = object.committedThrough ?? 0;
     message.bound = object.bound ?? 0;
     message.dependencies = object.dependencies?.map((e) => CommandId.fromPartial(e)) || [];
-    message.traceContext = object.traceContext ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseOperationTrace(): OperationTrace {
+  return { session: 0, seq: 0, nonce: 0, context: new Uint8Array(0) };
+}
+
+export const OperationTrace: MessageFns<OperationTrace> = {
+  encode(message: OperationTrace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0) {
+      writer.uint32(8).uint64(message.session);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(16).uint64(message.seq);
+    }
+    if (message.nonce !== 0) {
+      writer.uint32(24).uint64(message.nonce);
+    }
+    if (message.context.length !== 0) {
+      writer.uint32(34).bytes(message.context);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperationTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperationTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nonce = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.context = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OperationTrace>): OperationTrace {
+    return OperationTrace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OperationTrace>): OperationTrace {
+    const message = createBaseOperationTrace();
+    message.session = object.session ?? 0;
+    message.seq = object.seq ?? 0;
+    message.nonce = object.nonce ?? 0;
+    message.context = object.context ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+function createBaseFrameTrace(): FrameTrace {
+  return { sentUs: 0, operations: [] };
+}
+
+export const FrameTrace: MessageFns<FrameTrace> = {
+  encode(message: FrameTrace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sentUs !== 0) {
+      writer.uint32(8).uint64(message.sentUs);
+    }
+    for (const v of message.operations) {
+      OperationTrace.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FrameTrace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFrameTrace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sentUs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operations.push(OperationTrace.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FrameTrace>): FrameTrace {
+    return FrameTrace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FrameTrace>): FrameTrace {
+    const message = createBaseFrameTrace();
+    message.sentUs = object.sentUs ?? 0;
+    message.operations = object.operations?.map((e) => OperationTrace.fromPartial(e)) || [];
     return message;
   },
 };

@@ -23,7 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Refusal, SessionWatermark } from "./replica.js";
-import { ClusterConfig, CommandId, Write } from "./types.js";
+import { ClusterConfig, CommandId, FrameTrace, Write } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -71,6 +71,8 @@ export interface RecordRequest {
   records: Write[];
   /** Checks of strong reads. */
   checks: ReadCheck[];
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 /** The witness's word on a record. */
@@ -111,6 +113,8 @@ export interface RecordResponse {
   checkReplies: CheckReply[];
   /** What was not served, and why. */
   refusals: Refusal[];
+  /** Trace contexts of operations in this frame that are sampled; absent if none is. */
+  trace: FrameTrace | undefined;
 }
 
 /** Leader to witness. */
@@ -289,7 +293,7 @@ export const ReadCheck: MessageFns<ReadCheck> = {
 };
 
 function createBaseRecordRequest(): RecordRequest {
-  return { clusterId: "", epoch: 0, clientId: 0, records: [], checks: [] };
+  return { clusterId: "", epoch: 0, clientId: 0, records: [], checks: [], trace: undefined };
 }
 
 export const RecordRequest: MessageFns<RecordRequest> = {
@@ -308,6 +312,9 @@ export const RecordRequest: MessageFns<RecordRequest> = {
     }
     for (const v of message.checks) {
       ReadCheck.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -365,6 +372,14 @@ export const RecordRequest: MessageFns<RecordRequest> = {
             message.checks.push(ReadCheck.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -387,6 +402,9 @@ export const RecordRequest: MessageFns<RecordRequest> = {
     message.clientId = object.clientId ?? 0;
     message.records = object.records?.map((e) => Write.fromPartial(e)) || [];
     message.checks = object.checks?.map((e) => ReadCheck.fromPartial(e)) || [];
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };
@@ -562,7 +580,16 @@ export const CheckReply: MessageFns<CheckReply> = {
 };
 
 function createBaseRecordResponse(): RecordResponse {
-  return { clusterId: "", epoch: 0, witness: 0, incarnation: 0, recordReplies: [], checkReplies: [], refusals: [] };
+  return {
+    clusterId: "",
+    epoch: 0,
+    witness: 0,
+    incarnation: 0,
+    recordReplies: [],
+    checkReplies: [],
+    refusals: [],
+    trace: undefined,
+  };
 }
 
 export const RecordResponse: MessageFns<RecordResponse> = {
@@ -587,6 +614,9 @@ export const RecordResponse: MessageFns<RecordResponse> = {
     }
     for (const v of message.refusals) {
       Refusal.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.trace !== undefined) {
+      FrameTrace.encode(message.trace, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -660,6 +690,14 @@ export const RecordResponse: MessageFns<RecordResponse> = {
             message.refusals.push(Refusal.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.trace = FrameTrace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -684,6 +722,9 @@ export const RecordResponse: MessageFns<RecordResponse> = {
     message.recordReplies = object.recordReplies?.map((e) => RecordReply.fromPartial(e)) || [];
     message.checkReplies = object.checkReplies?.map((e) => CheckReply.fromPartial(e)) || [];
     message.refusals = object.refusals?.map((e) => Refusal.fromPartial(e)) || [];
+    message.trace = (object.trace !== undefined && object.trace !== null)
+      ? FrameTrace.fromPartial(object.trace)
+      : undefined;
     return message;
   },
 };
