@@ -23,6 +23,8 @@ import {
 
 export const protobufPackage = "curpho.v1";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export const protobufFileName = "curpho/v1/load_worker.proto";
 
 /** How a process issues load, for all phases of a plan. */
@@ -1960,8 +1962,8 @@ function createBaseTimelineBucket(): TimelineBucket {
     strong: 0,
     fast: 0,
     errors: 0,
-    weakHistogram: new Uint8Array(0),
-    strongHistogram: new Uint8Array(0),
+    weakHistogram: NO_BYTES,
+    strongHistogram: NO_BYTES,
   };
 }
 
@@ -2070,8 +2072,8 @@ export const TimelineBucket: MessageFns<TimelineBucket> = {
     message.strong = object.strong ?? 0;
     message.fast = object.fast ?? 0;
     message.errors = object.errors ?? 0;
-    message.weakHistogram = object.weakHistogram ?? new Uint8Array(0);
-    message.strongHistogram = object.strongHistogram ?? new Uint8Array(0);
+    message.weakHistogram = object.weakHistogram ?? NO_BYTES;
+    message.strongHistogram = object.strongHistogram ?? NO_BYTES;
     return message;
   },
 };

@@ -24,6 +24,8 @@ import { ClusterConfig, Command, CommandId, FrameTrace, Write, WriteResult } fro
 
 export const protobufPackage = "curpho.v1";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export const protobufFileName = "curpho/v1/replica.proto";
 
 /** Why a frame, or an operation in it, was not served. */
@@ -379,7 +381,7 @@ export interface LeadResponse {
 }
 
 function createBaseStrongRead(): StrongRead {
-  return { nonce: 0, session: 0, barrier: 0, key: new Uint8Array(0) };
+  return { nonce: 0, session: 0, barrier: 0, key: NO_BYTES };
 }
 
 export const StrongRead: MessageFns<StrongRead> = {
@@ -464,13 +466,13 @@ export const StrongRead: MessageFns<StrongRead> = {
     message.nonce = object.nonce ?? 0;
     message.session = object.session ?? 0;
     message.barrier = object.barrier ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     return message;
   },
 };
 
 function createBaseScanRange(): ScanRange {
-  return { start: new Uint8Array(0), end: new Uint8Array(0), limit: 0, byteLimit: 0 };
+  return { start: NO_BYTES, end: NO_BYTES, limit: 0, byteLimit: 0 };
 }
 
 export const ScanRange: MessageFns<ScanRange> = {
@@ -552,8 +554,8 @@ export const ScanRange: MessageFns<ScanRange> = {
   },
   fromPartial(object: DeepPartial<ScanRange>): ScanRange {
     const message = createBaseScanRange();
-    message.start = object.start ?? new Uint8Array(0);
-    message.end = object.end ?? new Uint8Array(0);
+    message.start = object.start ?? NO_BYTES;
+    message.end = object.end ?? NO_BYTES;
     message.limit = object.limit ?? 0;
     message.byteLimit = object.byteLimit ?? 0;
     return message;
@@ -561,7 +563,7 @@ export const ScanRange: MessageFns<ScanRange> = {
 };
 
 function createBaseConfirmedRead(): ConfirmedRead {
-  return { nonce: 0, session: 0, barrier: 0, key: new Uint8Array(0), range: undefined, coveredThrough: 0 };
+  return { nonce: 0, session: 0, barrier: 0, key: NO_BYTES, range: undefined, coveredThrough: 0 };
 }
 
 export const ConfirmedRead: MessageFns<ConfirmedRead> = {
@@ -668,7 +670,7 @@ export const ConfirmedRead: MessageFns<ConfirmedRead> = {
     message.nonce = object.nonce ?? 0;
     message.session = object.session ?? 0;
     message.barrier = object.barrier ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     message.range = (object.range !== undefined && object.range !== null)
       ? ScanRange.fromPartial(object.range)
       : undefined;
@@ -678,7 +680,7 @@ export const ConfirmedRead: MessageFns<ConfirmedRead> = {
 };
 
 function createBaseWeakRead(): WeakRead {
-  return { nonce: 0, session: 0, key: new Uint8Array(0), range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: 0 };
+  return { nonce: 0, session: 0, key: NO_BYTES, range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: 0 };
 }
 
 export const WeakRead: MessageFns<WeakRead> = {
@@ -795,7 +797,7 @@ export const WeakRead: MessageFns<WeakRead> = {
     const message = createBaseWeakRead();
     message.nonce = object.nonce ?? 0;
     message.session = object.session ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     message.range = (object.range !== undefined && object.range !== null)
       ? ScanRange.fromPartial(object.range)
       : undefined;
@@ -1270,7 +1272,7 @@ function createBaseStrongReadReply(): StrongReadReply {
   return {
     nonce: 0,
     present: false,
-    value: new Uint8Array(0),
+    value: NO_BYTES,
     version: 0,
     readFrom: undefined,
     committed: false,
@@ -1404,7 +1406,7 @@ export const StrongReadReply: MessageFns<StrongReadReply> = {
     const message = createBaseStrongReadReply();
     message.nonce = object.nonce ?? 0;
     message.present = object.present ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? NO_BYTES;
     message.version = object.version ?? 0;
     message.readFrom = (object.readFrom !== undefined && object.readFrom !== null)
       ? CommandId.fromPartial(object.readFrom)
@@ -1417,7 +1419,7 @@ export const StrongReadReply: MessageFns<StrongReadReply> = {
 };
 
 function createBaseScanEntry(): ScanEntry {
-  return { key: new Uint8Array(0), value: new Uint8Array(0) };
+  return { key: NO_BYTES, value: NO_BYTES };
 }
 
 export const ScanEntry: MessageFns<ScanEntry> = {
@@ -1477,8 +1479,8 @@ export const ScanEntry: MessageFns<ScanEntry> = {
   },
   fromPartial(object: DeepPartial<ScanEntry>): ScanEntry {
     const message = createBaseScanEntry();
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
+    message.value = object.value ?? NO_BYTES;
     return message;
   },
 };
@@ -1487,7 +1489,7 @@ function createBaseReadReply(): ReadReply {
   return {
     nonce: 0,
     present: false,
-    value: new Uint8Array(0),
+    value: NO_BYTES,
     version: 0,
     sessionSeq: 0,
     entries: [],
@@ -1621,7 +1623,7 @@ export const ReadReply: MessageFns<ReadReply> = {
     const message = createBaseReadReply();
     message.nonce = object.nonce ?? 0;
     message.present = object.present ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? NO_BYTES;
     message.version = object.version ?? 0;
     message.sessionSeq = object.sessionSeq ?? 0;
     message.entries = object.entries?.map((e) => ScanEntry.fromPartial(e)) || [];

@@ -9,6 +9,8 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 export const protobufPackage = "curpho.v1";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export const protobufFileName = "curpho/v1/types.proto";
 
 /** Where an epoch stands. */
@@ -228,7 +230,7 @@ export const CommandId: MessageFns<CommandId> = {
 };
 
 function createBaseMutation(): Mutation {
-  return { key: new Uint8Array(0), value: new Uint8Array(0), deletes: false };
+  return { key: NO_BYTES, value: NO_BYTES, deletes: false };
 }
 
 export const Mutation: MessageFns<Mutation> = {
@@ -299,15 +301,15 @@ export const Mutation: MessageFns<Mutation> = {
   },
   fromPartial(object: DeepPartial<Mutation>): Mutation {
     const message = createBaseMutation();
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
+    message.value = object.value ?? NO_BYTES;
     message.deletes = object.deletes ?? false;
     return message;
   },
 };
 
 function createBaseCondition(): Condition {
-  return { present: false, value: new Uint8Array(0) };
+  return { present: false, value: NO_BYTES };
 }
 
 export const Condition: MessageFns<Condition> = {
@@ -368,7 +370,7 @@ export const Condition: MessageFns<Condition> = {
   fromPartial(object: DeepPartial<Condition>): Condition {
     const message = createBaseCondition();
     message.present = object.present ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? NO_BYTES;
     return message;
   },
 };
@@ -584,7 +586,7 @@ export const Write: MessageFns<Write> = {
 };
 
 function createBaseOperationTrace(): OperationTrace {
-  return { session: 0, seq: 0, nonce: 0, context: new Uint8Array(0) };
+  return { session: 0, seq: 0, nonce: 0, context: NO_BYTES };
 }
 
 export const OperationTrace: MessageFns<OperationTrace> = {
@@ -669,7 +671,7 @@ export const OperationTrace: MessageFns<OperationTrace> = {
     message.session = object.session ?? 0;
     message.seq = object.seq ?? 0;
     message.nonce = object.nonce ?? 0;
-    message.context = object.context ?? new Uint8Array(0);
+    message.context = object.context ?? NO_BYTES;
     return message;
   },
 };
@@ -742,7 +744,7 @@ export const FrameTrace: MessageFns<FrameTrace> = {
 };
 
 function createBaseWriteResult(): WriteResult {
-  return { applied: false, present: false, value: new Uint8Array(0), version: 0 };
+  return { applied: false, present: false, value: NO_BYTES, version: 0 };
 }
 
 export const WriteResult: MessageFns<WriteResult> = {
@@ -826,7 +828,7 @@ export const WriteResult: MessageFns<WriteResult> = {
     const message = createBaseWriteResult();
     message.applied = object.applied ?? false;
     message.present = object.present ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? NO_BYTES;
     message.version = object.version ?? 0;
     return message;
   },

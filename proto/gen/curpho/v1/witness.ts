@@ -27,6 +27,8 @@ import { ClusterConfig, CommandId, FrameTrace, Write } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export const protobufFileName = "curpho/v1/witness.proto";
 
 /** What became of a record. */
@@ -214,7 +216,7 @@ export interface EndResponse {
 }
 
 function createBaseReadCheck(): ReadCheck {
-  return { nonce: 0, session: 0, key: new Uint8Array(0) };
+  return { nonce: 0, session: 0, key: NO_BYTES };
 }
 
 export const ReadCheck: MessageFns<ReadCheck> = {
@@ -287,7 +289,7 @@ export const ReadCheck: MessageFns<ReadCheck> = {
     const message = createBaseReadCheck();
     message.nonce = object.nonce ?? 0;
     message.session = object.session ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? NO_BYTES;
     return message;
   },
 };

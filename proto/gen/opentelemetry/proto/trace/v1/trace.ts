@@ -11,6 +11,8 @@ import { Resource } from "../../resource/v1/resource.js";
 
 export const protobufPackage = "opentelemetry.proto.trace.v1";
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 export const protobufFileName = "opentelemetry/proto/trace/v1/trace.proto";
 
 /** All spans of one process in one export. */
@@ -262,10 +264,10 @@ export const ScopeSpans: MessageFns<ScopeSpans> = {
 
 function createBaseSpan(): Span {
   return {
-    traceId: new Uint8Array(0),
-    spanId: new Uint8Array(0),
+    traceId: NO_BYTES,
+    spanId: NO_BYTES,
     traceState: "",
-    parentSpanId: new Uint8Array(0),
+    parentSpanId: NO_BYTES,
     name: "",
     kind: 0,
     startTimeUnixNano: "0",
@@ -492,10 +494,10 @@ export const Span: MessageFns<Span> = {
   },
   fromPartial(object: DeepPartial<Span>): Span {
     const message = createBaseSpan();
-    message.traceId = object.traceId ?? new Uint8Array(0);
-    message.spanId = object.spanId ?? new Uint8Array(0);
+    message.traceId = object.traceId ?? NO_BYTES;
+    message.spanId = object.spanId ?? NO_BYTES;
     message.traceState = object.traceState ?? "";
-    message.parentSpanId = object.parentSpanId ?? new Uint8Array(0);
+    message.parentSpanId = object.parentSpanId ?? NO_BYTES;
     message.name = object.name ?? "";
     message.kind = object.kind ?? 0;
     message.startTimeUnixNano = object.startTimeUnixNano ?? "0";
@@ -607,8 +609,8 @@ export const Span_Event: MessageFns<Span_Event> = {
 
 function createBaseSpan_Link(): Span_Link {
   return {
-    traceId: new Uint8Array(0),
-    spanId: new Uint8Array(0),
+    traceId: NO_BYTES,
+    spanId: NO_BYTES,
     traceState: "",
     attributes: [],
     droppedAttributesCount: 0,
@@ -717,8 +719,8 @@ export const Span_Link: MessageFns<Span_Link> = {
   },
   fromPartial(object: DeepPartial<Span_Link>): Span_Link {
     const message = createBaseSpan_Link();
-    message.traceId = object.traceId ?? new Uint8Array(0);
-    message.spanId = object.spanId ?? new Uint8Array(0);
+    message.traceId = object.traceId ?? NO_BYTES;
+    message.spanId = object.spanId ?? NO_BYTES;
     message.traceState = object.traceState ?? "";
     message.attributes = object.attributes?.map((e) => KeyValue.fromPartial(e)) || [];
     message.droppedAttributesCount = object.droppedAttributesCount ?? 0;
