@@ -58,8 +58,8 @@ export class NodeStream {
   /** Headers came back, and no frame was dropped since. */
   private up = false;
   private wasUp = false;
-  /** `write` said false: bytes written since then, else -1. */
-  private waitingBytes = -1;
+  /** Bytes given to the stream that it has not passed on; a stream that flows steadily need never be empty. */
+  private waitingBytes = 0;
   private overrun = false;
   private reconnectMs = RECONNECT_MS_LEAST;
   private retry: NodeJS.Timeout | null = null;
@@ -99,12 +99,12 @@ export class NodeStream {
       this.becomeOverrun();
       return;
     }
-    const flows = this.stream.write(bytes);
+    const { stream } = this;
+    this.waitingBytes += bytes.length;
+    stream.write(bytes, () => this.onWritten(stream, bytes.length));
     const { counters } = this.options;
     counters.framesSent++;
     counters.bytesSent += bytes.length;
-    if (this.waitingBytes >= 0) this.waitingBytes += bytes.length;
-    else if (!flows) this.waitingBytes = bytes.length;
   }
 
   /** Ends the stream for good. */
@@ -126,7 +126,6 @@ export class NodeStream {
     this.stream = stream;
     stream.on('metadata', () => this.onHeaders(stream));
     stream.on('data', (bytes: Buffer) => this.onData(stream, bytes));
-    stream.on('drain', () => this.onDrain(stream));
     stream.on('error', () => this.onOver(stream));
     stream.on('end', () => this.onOver(stream));
     stream.on('close', () => this.onOver(stream));
@@ -154,15 +153,16 @@ export class NodeStream {
     }
   }
 
-  private onDrain(stream: FrameStream): void {
+  private onWritten(stream: FrameStream, bytes: number): void {
     if (stream !== this.stream) return;
-    this.waitingBytes = -1;
-    if (this.overrun) {
+    const wasCongested = this.isCongested;
+    this.waitingBytes -= bytes;
+    if (this.overrun && this.waitingBytes === 0) {
       this.overrun = false;
       this.up = true;
       this.options.events.onUp();
     }
-    this.options.events.onDrain();
+    if (wasCongested && !this.isCongested) this.options.events.onDrain();
   }
 
   /** Frames are being lost from here on. Told a moment later: the owner may be in the middle of sending. */
@@ -180,7 +180,7 @@ export class NodeStream {
     const wasUp = this.up;
     this.up = false;
     this.overrun = false;
-    this.waitingBytes = -1;
+    this.waitingBytes = 0;
     this.retry = setTimeout(() => this.open(), this.reconnectMs);
     this.reconnectMs = Math.min(this.reconnectMs * 2, RECONNECT_MS_MOST);
     if (wasUp) this.options.events.onDown();
