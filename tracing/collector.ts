@@ -1,9 +1,16 @@
 // Receives spans over OTLP/gRPC, from our processes or any other, hands them on and writes them to a file. Keeps no span
 // and draws nothing: that is what trace viewers are for.
 
-import { type handleUnaryCall, Server, ServerCredentials, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import {
-  ExportTraceServiceRequest,
+  type handleUnaryCall,
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServerErrorResponse,
+  setLogVerbosity,
+  status,
+} from '@grpc/grpc-js';
+import {
   type ExportTraceServiceResponse,
   TraceServiceService,
 } from '../proto/gen/opentelemetry/proto/collector/trace/v1/trace_service.js';
@@ -59,6 +66,8 @@ export async function openTraceCollector(options: TraceCollectorOptions): Promis
   const { fileBytesLimit = FILE_BYTES_LIMIT } = options;
   const file = options.file === null ? null : await TraceFile.create(options.file, fileBytesLimit);
   const intake = new SpanIntake(file, options.onSpans);
+  // What grpc-js would print is reported as an error where it happens.
+  if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES_LIMIT,
     'grpc.max_concurrent_streams': CALLS_PER_CONNECTION_LIMIT,
@@ -73,12 +82,17 @@ export async function openTraceCollector(options: TraceCollectorOptions): Promis
   server.addService(rawService, { export: onExport });
   try {
     const port = await bind(server, options.listen);
+    let closing: Promise<void> | undefined;
+    const close = async (): Promise<void> => {
+      await closeServer(server);
+      await intake.close();
+    };
     return {
       address: `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`,
       stats: () => intake.counts(),
-      close: async () => {
-        await closeServer(server);
-        await intake.close();
+      close: () => {
+        closing ??= close();
+        return closing;
       },
     };
   } catch (error) {
@@ -109,11 +123,11 @@ class SpanIntake {
   /** @throws NotOtlpError */
   take(bytes: Buffer): ExportTraceServiceResponse {
     const { spans, invalid } = this.#scan(bytes);
+    if (this.#onSpans !== undefined) this.#onSpans(parse(() => decodeExport(bytes)));
     const leftOut = this.#file === null || this.#file.maybeHold(bytes) ? 0 : spans;
     this.#counts.traces = this.#traceIds.size;
     this.#counts.spans += spans - leftOut;
     this.#counts.dropped += invalid + leftOut;
-    if (this.#onSpans !== undefined) this.#onSpans(parse(() => decodeExport(bytes)));
     if (invalid + leftOut === 0) return { partialSuccess: undefined };
     return { partialSuccess: { rejectedSpans: invalid + leftOut, errorMessage: describeRejected(invalid, leftOut) } };
   }

@@ -17,8 +17,8 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
-import type { Tracing, TracingOptions } from './setup.js';
 import { SpanBudget } from './span-budget.js';
+import type { Tracing, TracingOptions } from './tracing.js';
 
 const SPANS_PER_SECOND_LIMIT = 5000;
 const UNSENT_SPANS_LIMIT = 16_384;
@@ -87,8 +87,8 @@ function readVersion(): string {
 }
 
 /**
- * Records every span that the budget allows: whether an operation is traced was decided where it began. A span that is
- * refused here costs a third of one that is dropped when it ends.
+ * Records every span that the budget allows: whether an operation is traced was decided where it began. A span refused
+ * here is never made, so going over the budget costs less, not more.
  */
 function createBudgetSampler(budget: SpanBudget): Sampler {
   const yes = { decision: SamplingDecision.RECORD_AND_SAMPLED };
@@ -151,7 +151,7 @@ function settledWithin(limitMs: number, end: Promise<void>): Promise<void> {
 
 /** What the SDK has to say beyond failed exports: partial successes, values that are no attributes. */
 function sendDiagnosticsTo(log: (problem: string) => void): void {
-  const write = (message: string): void => log(message);
+  const write = (...words: unknown[]): void => log(words.join(' '));
   const logger = { error: write, warn: write, info: write, debug: write, verbose: write };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }

@@ -51,11 +51,13 @@ export class SpanBudget {
   maybeStart(traceId: string): boolean {
     const nowMs = this.#nowMs();
     this.#refill(nowMs);
-    if (this.#allowance >= 1 && !this.#isRefused(traceId, nowMs)) {
+    this.#forgetRefused(nowMs);
+    const isRefused = this.#refused.has(traceId) || this.#refusedEarlier.has(traceId);
+    if (this.#allowance >= 1 && !isRefused) {
       this.#allowance--;
       return true;
     }
-    this.refuse(traceId);
+    this.#refuse(traceId);
     return false;
   }
 
@@ -65,14 +67,9 @@ export class SpanBudget {
       this.#unsent++;
       return true;
     }
-    this.refuse(traceId);
+    this.#forgetRefused(this.#nowMs());
+    this.#refuse(traceId);
     return false;
-  }
-
-  /** Counts a span as dropped and refuses what follows of its trace. */
-  refuse(traceId: string): void {
-    this.#dropped++;
-    if (this.#refused.size < REFUSED_TRACES_LIMIT) this.#refused.add(traceId);
   }
 
   /** The export of so many queued spans has succeeded or failed. */
@@ -106,13 +103,17 @@ export class SpanBudget {
     this.#refilledAtMs = nowMs;
   }
 
-  #isRefused(traceId: string, nowMs: number): boolean {
+  /** Counts a span as dropped and refuses what follows of its trace. */
+  #refuse(traceId: string): void {
+    this.#dropped++;
+    if (this.#refused.size < REFUSED_TRACES_LIMIT) this.#refused.add(traceId);
+  }
+
+  #forgetRefused(nowMs: number): void {
     const ageMs = nowMs - this.#refusedSinceMs;
-    if (ageMs >= REFUSED_MS) {
-      this.#refusedEarlier = ageMs >= 2 * REFUSED_MS ? new Set() : this.#refused;
-      this.#refused = new Set();
-      this.#refusedSinceMs = nowMs;
-    }
-    return this.#refused.has(traceId) || this.#refusedEarlier.has(traceId);
+    if (ageMs < REFUSED_MS) return;
+    this.#refusedEarlier = ageMs < 2 * REFUSED_MS ? this.#refused : new Set();
+    this.#refused = new Set();
+    this.#refusedSinceMs = nowMs;
   }
 }

@@ -35,7 +35,7 @@ export function chooseTraces(exports: readonly Uint8Array[], bytesLimit: number)
       return true;
     });
     // What is around the spans is charged in full, however few of them will be left.
-    room -= Math.max(0, Buffer.byteLength(text) - spanBytes) + 1;
+    room -= Buffer.byteLength(text) - spanBytes;
   }
   const chosen = new Set<string>();
   for (const [traceId, { bytes }] of [...sizes].sort(([, a], [, b]) => compareDecimals(a.startedAt, b.startedAt))) {

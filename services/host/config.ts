@@ -145,7 +145,7 @@ export const nodeSettings = {
   otlpUrl: textSetting({
     about: 'Collector that takes spans over OTLP/gRPC; without one nothing is traced',
     limit: 'http://host:port, https://host:port or host:port',
-    pattern: /^(https?:\/\/)?[^\s/:]+(:\d{1,5})?\/?$/i,
+    pattern: /^\S+$/,
   }),
 };
 

@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { Server } from '@grpc/grpc-js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
-import { openTracing, type Tracing } from '../../tracing/setup.js';
+import { OtlpUrlError, openTracing, parseOtlpUrl, type Tracing } from '../../tracing/setup.js';
 import { ConfigError, type NodeConfig } from './config.js';
 import { closeServer } from './drain.js';
 import { Health } from './health.js';
@@ -55,13 +55,15 @@ export class NodeShell {
 
   /**
    * Binds the server, whose services were added before.
-   * @throws ConfigError if the address cannot be had, or if there is no way to learn the cluster's id.
+   * @throws ConfigError if the address cannot be had, if there is no way to learn the cluster's id, or if spans are to go
+   *   to what is no address.
    */
   async open(): Promise<void> {
     const { role, config } = this.options;
     if (config.coordinators.length === 0 && config.clusterId === '') {
       throw new ConfigError('coordinators: must name at least one coordinator where cluster-id is not set');
     }
+    checkOtlpUrl(config.otlpUrl);
     const bound = await bindServer(this.server, config.listen);
     this.address = config.advertise === '' ? bound : config.advertise;
     this.nodeId = config.nodeId === '' ? `${role}@${this.address}` : config.nodeId;
@@ -126,5 +128,13 @@ export class NodeShell {
   /** Stops accepting and waits, boundedly, for calls under way and for spans on their way. */
   async close(): Promise<void> {
     await Promise.all([closeServer(this.server, DRAIN_MS), this.tracing?.close()]);
+  }
+}
+
+function checkOtlpUrl(url: string): void {
+  try {
+    if (url !== '') parseOtlpUrl('otlp-url', url);
+  } catch (error) {
+    throw error instanceof OtlpUrlError ? new ConfigError(error.message) : error;
   }
 }

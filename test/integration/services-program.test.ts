@@ -82,4 +82,13 @@ describe('service programs', () => {
     assert.equal(await ended(second), 2);
     assert.match(second.stderr, new RegExp(`listen: cannot listen on ${address}`));
   });
+
+  it('refuses an address for spans that is none, before it serves', async () => {
+    for (const role of ['replica', 'witness']) {
+      const running = run(role, '--cluster-id', 'c', '--node-id', 'n0', '--otlp-url', 'ftp://host');
+      assert.equal(await ended(running), 2);
+      assert.match(running.stderr, /otlp-url: must be http:\/\/host:port/);
+      assert.equal(running.stdout, '');
+    }
+  });
 });
