@@ -14,6 +14,19 @@ const RUN_MS_LIMIT = 9.5 * 60_000;
 /** What a finished run may take to let go of its sockets and processes. */
 const LEAVE_MS_LIMIT = 15_000;
 const KILL_GRACE_MS = 3_000;
+/** What the tests need beside Node and npm's packages. */
+const PROGRAMS = [
+  {
+    name: 'nats-server',
+    neededFor: 'The integration tests need',
+    advice: 'Debian and Ubuntu: apt-get install nats-server. macOS: brew install nats-server.',
+  },
+  {
+    name: 'chromium',
+    neededFor: 'The tests of the report look at it in',
+    advice: 'Debian: apt-get install chromium. macOS: brew install --cask chromium.',
+  },
+];
 /** Quick and telling ones first; folders that are not named here come last. */
 const ORDER = ['unit', 'checkers', 'simulation', 'integration', 'e2e'];
 
@@ -28,7 +41,7 @@ export async function runTests(args) {
     total.passed += passed;
     total.failed += failed;
   };
-  add(checkNatsServer());
+  for (const program of PROGRAMS) add(checkProgram(program));
   add(await runChecks());
   // A lint complaint does not keep the tests from running; sources that do not compile do.
   if (total.failed === 0 || (await prepareBuild())) add(await runMocha(args, startedAtMs));
@@ -36,14 +49,12 @@ export async function runTests(args) {
   return total.failed === 0 ? 0 : 1;
 }
 
-function checkNatsServer() {
-  const file = findProgram('nats-server');
-  console.log(`${file === null ? 'FAILED' : 'passed'}  nats-server is installed${file === null ? '' : `  ${file}`}`);
+/** Passes if the program is installed, and else says who needs it and where it comes from. */
+function checkProgram({ name, neededFor, advice }) {
+  const file = findProgram(name);
+  console.log(`${file === null ? 'FAILED' : 'passed'}  ${name} is installed${file === null ? '' : `  ${file}`}`);
   if (file !== null) return { passed: 1, failed: 0 };
-  console.error(
-    'The integration tests need nats-server, and it is neither on the path nor in /usr/sbin or /usr/local/sbin.\n' +
-      'Debian and Ubuntu: apt-get install nats-server. macOS: brew install nats-server.',
-  );
+  console.error(`${neededFor} ${name}, and it is neither on the path nor in /usr/sbin or /usr/local/sbin.\n${advice}`);
   return { passed: 0, failed: 1 };
 }
 
