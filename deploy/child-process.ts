@@ -16,8 +16,11 @@ export interface GuardedProcessOptions {
   name: string;
   command: string;
   args: readonly string[];
-  /** File, written anew, that gets everything the process writes to stderr, and to stdout unless `onLine` is given. */
-  logPath: string;
+  /**
+   * File, written anew, that gets everything the process writes to stderr, and to stdout unless `onLine` is given. Null
+   * passes all that through to where this process writes it.
+   */
+  logPath: string | null;
   guard: ChildGuard;
   scheduling: Scheduling;
   /** Told every line of stdout. */
@@ -27,7 +30,7 @@ export interface GuardedProcessOptions {
 /** A process that runs, or ran. */
 export class GuardedProcess {
   readonly name: string;
-  readonly logPath: string;
+  readonly logPath: string | null;
   /** Resolves when the process has ended, with how it ended in words: `exit code 1`, `signal SIGKILL`. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
@@ -37,14 +40,14 @@ export class GuardedProcess {
   constructor(options: GuardedProcessOptions) {
     this.name = options.name;
     this.logPath = options.logPath;
-    const log = openSync(options.logPath, 'w');
+    const log = options.logPath === null ? 'inherit' : openSync(options.logPath, 'w');
     const { command, args } = scheduled(options.command, options.args, options.scheduling);
     this.#child = spawn(command, args, {
       stdio: ['ignore', options.onLine === undefined ? log : 'pipe', log],
       env: createEnvironment(),
       detached: true,
     });
-    closeSync(log);
+    if (log !== 'inherit') closeSync(log);
     const { pid, stdout } = this.#child;
     if (pid !== undefined) options.guard.add(pid);
     if (stdout !== null && options.onLine !== undefined) createInterface({ input: stdout }).on('line', options.onLine);
@@ -80,8 +83,9 @@ export class GuardedProcess {
     clearTimeout(timer);
   }
 
-  /** The last lines of its log, for error messages. */
+  /** The last lines of its log, for error messages; empty if it has none. */
   tail(): string {
+    if (this.logPath === null) return '';
     const lines = readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
     return lines.map((line) => `    ${line}`).join('\n');
   }

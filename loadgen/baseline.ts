@@ -1,6 +1,7 @@
-// Compares a result with an earlier one, point by point, and says what makes the two hard to compare. Knows results
-// only.
+// A result beside an earlier one, point by point, for the reports of a run that was given a baseline. What makes two
+// results alike is said in likeness.ts; whether a difference is more than noise is `loadgen compare`'s question.
 
+import { findCautions, findDifferences } from './likeness.js';
 import type { PointResult } from './point.js';
 import type { RunResult } from './result.js';
 
@@ -36,23 +37,14 @@ export function compareWithBaseline(after: RunResult, before: RunResult): Baseli
       strongP50Change: change(point.strong.p50Ms, earlier.strong.p50Ms),
     });
   }
+  const unlike = findDifferences(before.plan, after.plan);
   return {
     rows,
     differences: [
-      ...differences('plan', after.plan, before.plan),
-      ...differences('machine', after.machine, before.machine),
+      ...unlike.map(({ field, before: was, after: is }) => `plan.${field} is ${is}, was ${was}`),
+      ...findCautions(before, after),
     ],
   };
-}
-
-/** Fields in which two runs may differ and still be compared. */
-const INCIDENTAL = new Set(['threads', 'iterations', 'target', 'goal', 'loadAverage', 'warmupMs']);
-
-function differences(what: string, after: object, before: object): string[] {
-  const earlier = new Map(Object.entries(before));
-  return Object.entries(after)
-    .filter(([field, value]) => !INCIDENTAL.has(field) && JSON.stringify(value) !== JSON.stringify(earlier.get(field)))
-    .map(([field, value]) => `${what}.${field} is ${JSON.stringify(value)}, was ${JSON.stringify(earlier.get(field))}`);
 }
 
 function change(after: number | null, before: number | null): number | null {

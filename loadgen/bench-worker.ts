@@ -1,5 +1,6 @@
 // How fast the generator itself is: one worker against a cluster that answers at once. Run it with
-// `node dist/loadgen/bench-worker.js [streams] [seconds]`; a study far below this figure is not limited by the generator.
+// `node dist/loadgen/bench-worker.js [streams] [seconds] [rate]`; a study far below its figure is not limited by the
+// generator. With a rate it is an open loop, and the figures of interest are how late sends were and at what cost.
 
 import { performance } from 'node:perf_hooks';
 
@@ -8,9 +9,11 @@ import { LoadWorker } from './worker.js';
 
 const threads = Number(process.argv[2] ?? 8);
 const seconds = Number(process.argv[3] ?? 5);
+const rate = Number(process.argv[4] ?? 0);
 
 const worker = await LoadWorker.connect(
   {
+    runId: 'bench',
     target: 'memory',
     client: 0,
     pendings: 10,
@@ -22,22 +25,24 @@ const worker = await LoadWorker.connect(
     seed: 1,
     batchDelayUs: 0,
     ackTransport: 'nats',
-    history: null,
+    history: '',
+    openLoop: rate === 0 ? undefined : { rate, arrivals: 'poisson', inFlightLimit: 10_000, waitingLimit: 100_000 },
+    otlpUrl: '',
+    traceRatio: 0,
   },
   async () => new MemoryClient(),
 );
 await worker.prepare(threads);
-const startAtMs = performance.timeOrigin + performance.now();
 const result = await worker.load({
+  runId: 'bench',
   threads,
-  startAtMs,
+  startAtUs: (performance.timeOrigin + performance.now()) * 1000,
   settleMs: 1000,
   durationMs: seconds * 1000,
-  requests: null,
+  requests: 0,
   seedWord: 1,
 });
-const opsPerSecond = (result.recording.operations / result.windowMs) * 1000;
-process.stdout.write(
-  `${JSON.stringify({ threads, seconds, opsPerSecond: Math.round(opsPerSecond), health: result.health, verification: result.verification })}\n`,
-);
+const opsPerSecond = Math.round((result.operations / result.windowMs) * 1000);
+const { health, verification, openLoop } = result;
+process.stdout.write(`${JSON.stringify({ threads, seconds, rate, opsPerSecond, health, openLoop, verification })}\n`);
 await worker.close();

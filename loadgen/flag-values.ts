@@ -1,5 +1,7 @@
 // Parsers of single flag values. Each names the flag and the allowed range in its error. Knows no flag by name.
 
+import { OtlpUrlError, parseOtlpUrl } from '../tracing/setup.js';
+
 /** The command line asks for something impossible: exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -25,6 +27,15 @@ export function parseRatio(flag: string, text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= 0 && value <= 1))
     throw new UsageError(`${flag}: '${text}' is not a fraction from 0 to 1 (write 0.5, not 50 or 50%)`);
+  return value;
+}
+
+/** Operations per second within bounds: `2000/s`, `2k/s` or plain `2000`. */
+export function parseRate(flag: string, text: string, { min, max }: { min: number; max: number }): number {
+  const match = /^(\d+(?:\.\d+)?)(k?)(?:\/s)?$/.exec(text);
+  const value = match === null ? Number.NaN : Number(match[1]) * (match[2] === 'k' ? 1000 : 1);
+  if (!(value >= min && value <= max))
+    throw new UsageError(`${flag}: '${text}' is not a rate from ${min}/s to ${max}/s (write 2000/s or 2k/s)`);
   return value;
 }
 
@@ -59,4 +70,13 @@ export function parseTarget(flag: string, text: string): string {
     if (match === null || port < 1 || port > 65_535) throw new UsageError(`${flag}: '${address}' is not host:port`);
   }
   return text;
+}
+
+/** Where spans are to go, as tracing wants it: `http://host:port`. */
+export function parseOtlp(flag: string, text: string): string {
+  try {
+    return parseOtlpUrl(flag, text);
+  } catch (error) {
+    throw error instanceof OtlpUrlError ? new UsageError(error.message) : error;
+  }
 }

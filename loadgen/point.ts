@@ -1,15 +1,16 @@
 // From what the client processes measured to one point of a sweep. All percentiles are taken from histograms merged over
 // processes and, for the point, over iterations; throughput is the median of the iterations. Pure.
 
-import { build, decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
+import type { Histogram } from 'hdr-histogram-js';
 
 import type { SlowReason } from '../client/types.js';
+import type { OpenLoopCounts, PhaseResult } from '../proto/gen/curpho/v1/load_worker.js';
 import type { GoalFigures } from './goal.js';
-import { LATENCY_US_MAX } from './recorder.js';
+import { decodeHistogram, mergeHistograms } from './histograms.js';
 import { judgeGenerator, type SelfCheckVerdict } from './self-check.js';
 import { median, spread, trend } from './statistics.js';
-import type { PhaseResult } from './worker-messages.js';
-import { OPERATION_CLASSES, type OperationClass } from './workload.js';
+import { mergeTimelines, type Timeline } from './timeline.js';
+import type { OperationClass } from './workload.js';
 
 /** Latency of a set of operations, milliseconds; null where there were none. */
 export interface LatencySummary {
@@ -20,6 +21,33 @@ export interface LatencySummary {
   p99Ms: number | null;
   p999Ms: number | null;
   maxMs: number | null;
+}
+
+/** One point of a latency curve. */
+export interface CurvePoint {
+  percentile: number;
+  ms: number;
+}
+
+/** How an open loop's arrivals fared, over all processes and windows of a point. */
+export interface OpenLoopResult {
+  /** What the plan asked for, as it came out of the schedule. */
+  intendedPerSecond: number;
+  sentPerSecond: number;
+  /** Operations whose time came within a window. */
+  intended: number;
+  /** Those of them that were sent. */
+  sent: number;
+  /** Those of them that were given up, because too many were waiting. */
+  dropped: number;
+  /** Most in flight at once, all processes together. */
+  inFlightMax: number;
+  /** Most waiting at once, all processes together. */
+  waitingMax: number;
+  /** Waiting when a window ended, the worst window. */
+  waitingAtEnd: number;
+  /** Something was dropped, or still waited at the end: the system did not take what it was offered. */
+  overloaded: boolean;
 }
 
 /** One service process during the windows of a point. */
@@ -48,6 +76,8 @@ export interface IterationResult {
   unknown: number;
   /** Processor time of all client processes over elapsed time. */
   clientCpuShare: number;
+  /** The window from beginning to end. */
+  timeline: Timeline;
 }
 
 /** One stream count of a sweep. */
@@ -55,6 +85,7 @@ export interface PointResult {
   clients: number;
   threads: number;
   streams: number;
+  /** Operations that a closed loop keeps in flight; 0 for an open loop, which does not. */
   totalPendings: number;
   /** Median of the iterations. */
   opsPerSecond: number;
@@ -68,6 +99,10 @@ export interface PointResult {
   weak: LatencySummary;
   strong: LatencySummary;
   classes: Record<OperationClass, LatencySummary>;
+  /** Latency by percentile, from 0 to 99.99 and 100; empty for a class without operations. */
+  curves: Record<OperationClass, CurvePoint[]>;
+  /** Null for a closed loop. */
+  openLoop: OpenLoopResult | null;
   /** Of strong operations; null if there were none. */
   fastPathShare: number | null;
   slowReasons: Partial<Record<SlowReason, number>>;
@@ -87,6 +122,11 @@ export interface PointResult {
 }
 
 const STEADY_TREND_MAX = 0.1;
+const EXAMPLES_LIMIT = 10;
+const DIGITS = 3;
+const CURVE_DECADES = 4;
+const CURVE_POINTS_PER_DECADE = 20;
+const NO_BYTES = new Uint8Array();
 
 /** What all client processes measured in one window. */
 export interface WindowMeasurement {
@@ -94,7 +134,7 @@ export interface WindowMeasurement {
   results: PhaseResult[];
 }
 
-/** Merges the windows of one point. */
+/** Merges the windows of one point. `pendings` is 0 for an open loop. */
 export function summarizePoint(
   { clients, threads, pendings }: { clients: number; threads: number; pendings: number },
   windows: readonly WindowMeasurement[],
@@ -103,12 +143,9 @@ export function summarizePoint(
   const iterations = windows.map(summarizeIteration);
   const results = windows.flatMap((window) => window.results);
   const histograms = mergeByClass(results);
-  const strong = summarizeLatency(merge([histograms.strongRead, histograms.strongWrite]));
+  const strong = summarizeLatency(mergeHistograms([histograms.strongRead, histograms.strongWrite], DIGITS));
   const throughputs = iterations.map((iteration) => iteration.opsPerSecond);
   const total = (pick: (result: PhaseResult) => number) => results.reduce((sum, result) => sum + pick(result), 0);
-  const checked = total((result) => result.verification.checked);
-  const wrong = total((result) => result.verification.wrong);
-  const acks = { nats: total((result) => result.acks.nats), stream: total((result) => result.acks.stream) };
   const pointTrend = trend(throughputs);
   return {
     clients,
@@ -120,28 +157,29 @@ export function summarizePoint(
     trend: pointTrend,
     steady: Math.abs(pointTrend) <= STEADY_TREND_MAX,
     iterations,
-    weak: summarizeLatency(merge([histograms.weakRead, histograms.weakWrite])),
+    weak: summarizeLatency(mergeHistograms([histograms.weakRead, histograms.weakWrite], DIGITS)),
     strong,
-    classes: {
-      strongRead: summarizeLatency(histograms.strongRead),
-      strongWrite: summarizeLatency(histograms.strongWrite),
-      weakRead: summarizeLatency(histograms.weakRead),
-      weakWrite: summarizeLatency(histograms.weakWrite),
-    },
+    classes: byClass((name) => summarizeLatency(histograms[name])),
+    curves: byClass((name) => latencyCurve(histograms[name])),
+    openLoop: summarizeOpenLoop(windows),
     fastPathShare: fastPathShare(results, strong),
-    slowReasons: sumCounts(results.map((result) => result.recording.slowReasons)),
-    ackShare: { nats: share(acks.nats, acks.nats + acks.stream), stream: share(acks.stream, acks.nats + acks.stream) },
-    errors: total((result) => result.recording.errors),
-    errorCodes: sumCounts(results.map((result) => result.recording.errorCodes)),
-    unknown: total((result) => result.recording.unknown),
-    verified: wrong === 0,
-    verification: { checked, wrong, examples: results.flatMap((result) => result.verification.examples).slice(0, 10) },
-    foundShare: share(
-      total((result) => result.verification.found),
-      checked,
-    ),
+    slowReasons: sumCounts(results.map((result) => result.slowReasons)),
+    ackShare: ackShare(results),
+    errors: total((result) => result.errors),
+    errorCodes: sumCounts(results.map((result) => result.errorCodes)),
+    unknown: total((result) => result.unknown),
+    ...summarizeVerification(results),
     selfCheck: judgePoint(results, throughputs),
     processes,
+  };
+}
+
+/** Checks of what was read, added up over processes. */
+export function addVerifications(results: readonly PhaseResult[]): PointResult['verification'] {
+  return {
+    checked: results.reduce((sum, { verification }) => sum + (verification?.checked ?? 0), 0),
+    wrong: results.reduce((sum, { verification }) => sum + (verification?.wrong ?? 0), 0),
+    examples: results.flatMap(({ verification }) => verification?.examples ?? []).slice(0, EXAMPLES_LIMIT),
   };
 }
 
@@ -162,7 +200,8 @@ export function goalFigures(point: PointResult): GoalFigures {
 }
 
 function judgePoint(results: readonly PhaseResult[], throughputs: readonly number[]): SelfCheckVerdict {
-  const verdict = judgeGenerator(results.map((result) => result.health));
+  const healths = results.flatMap(({ health }) => health ?? []);
+  const verdict = judgeGenerator(healths, results.some(({ openLoop }) => openLoop !== undefined) ? 'open' : 'closed');
   if (throughputs.every((opsPerSecond) => opsPerSecond > 0)) return verdict;
   return {
     ...verdict,
@@ -173,9 +212,9 @@ function judgePoint(results: readonly PhaseResult[], throughputs: readonly numbe
 
 function summarizeIteration({ iteration, results }: WindowMeasurement): IterationResult {
   const histograms = mergeByClass(results);
-  const weak = summarizeLatency(merge([histograms.weakRead, histograms.weakWrite]));
-  const strong = summarizeLatency(merge([histograms.strongRead, histograms.strongWrite]));
-  const operations = results.reduce((sum, result) => sum + result.recording.operations, 0);
+  const weak = summarizeLatency(mergeHistograms([histograms.weakRead, histograms.weakWrite], DIGITS));
+  const strong = summarizeLatency(mergeHistograms([histograms.strongRead, histograms.strongWrite], DIGITS));
+  const operations = results.reduce((sum, result) => sum + result.operations, 0);
   const windowMs = Math.max(1, ...results.map((result) => result.windowMs));
   return {
     iteration,
@@ -187,29 +226,94 @@ function summarizeIteration({ iteration, results }: WindowMeasurement): Iteratio
     strongP50Ms: strong.p50Ms,
     strongP99Ms: strong.p99Ms,
     fastPathShare: fastPathShare(results, strong),
-    errors: results.reduce((sum, result) => sum + result.recording.errors, 0),
-    unknown: results.reduce((sum, result) => sum + result.recording.unknown, 0),
-    clientCpuShare: results.reduce((sum, result) => sum + result.health.cpuShare, 0),
+    errors: results.reduce((sum, result) => sum + result.errors, 0),
+    unknown: results.reduce((sum, result) => sum + result.unknown, 0),
+    clientCpuShare: results.reduce((sum, { health }) => sum + (health?.cpuShare ?? 0), 0),
+    timeline: mergeTimelines(results),
+  };
+}
+
+function summarizeOpenLoop(windows: readonly WindowMeasurement[]): OpenLoopResult | null {
+  // The processes of a window had their most at different instants: their sum is an upper bound of what there was.
+  const perWindow = windows.map(({ results }) => {
+    const counts = results.flatMap(({ openLoop }) => openLoop ?? []);
+    const total = (pick: (count: OpenLoopCounts) => number) => counts.reduce((sum, count) => sum + pick(count), 0);
+    return {
+      processes: counts.length,
+      seconds: Math.max(1, ...results.map((result) => result.windowMs)) / 1000,
+      intended: total((count) => count.intended),
+      sent: total((count) => count.sent),
+      dropped: total((count) => count.dropped),
+      inFlightMax: total((count) => count.inFlightMax),
+      waitingMax: total((count) => count.waitingMax),
+      waitingAtEnd: total((count) => count.waitingAtEnd),
+    };
+  });
+  if (perWindow.every(({ processes }) => processes === 0)) return null;
+  const total = (pick: (window: (typeof perWindow)[number]) => number) =>
+    perWindow.reduce((sum, window) => sum + pick(window), 0);
+  const seconds = total((window) => window.seconds);
+  const intended = total((window) => window.intended);
+  const sent = total((window) => window.sent);
+  const dropped = total((window) => window.dropped);
+  const waitingAtEnd = Math.max(...perWindow.map((window) => window.waitingAtEnd));
+  return {
+    intendedPerSecond: intended / seconds,
+    sentPerSecond: sent / seconds,
+    intended,
+    sent,
+    dropped,
+    inFlightMax: Math.max(...perWindow.map((window) => window.inFlightMax)),
+    waitingMax: Math.max(...perWindow.map((window) => window.waitingMax)),
+    waitingAtEnd,
+    overloaded: dropped > 0 || waitingAtEnd > 0,
+  };
+}
+
+function summarizeVerification(
+  results: readonly PhaseResult[],
+): Pick<PointResult, 'verified' | 'verification' | 'foundShare'> {
+  const verification = addVerifications(results);
+  const found = results.reduce((sum, result) => sum + (result.verification?.found ?? 0), 0);
+  return { verified: verification.wrong === 0, verification, foundShare: share(found, verification.checked) };
+}
+
+function ackShare(results: readonly PhaseResult[]): PointResult['ackShare'] {
+  const nats = results.reduce((sum, result) => sum + result.acksOverNats, 0);
+  const stream = results.reduce((sum, result) => sum + result.acksOverStream, 0);
+  return { nats: share(nats, nats + stream), stream: share(stream, nats + stream) };
+}
+
+function byClass<T>(of: (name: OperationClass, index: number) => T): Record<OperationClass, T> {
+  return {
+    strongRead: of('strongRead', 0),
+    strongWrite: of('strongWrite', 1),
+    weakRead: of('weakRead', 2),
+    weakWrite: of('weakWrite', 3),
   };
 }
 
 function mergeByClass(results: readonly PhaseResult[]): Record<OperationClass, Histogram> {
-  const of = (operationClass: OperationClass) => {
-    const index = OPERATION_CLASSES.indexOf(operationClass);
-    return merge(results.map((result) => decodeFromCompressedBase64(result.recording.histograms[index] ?? '')));
-  };
-  return {
-    strongRead: of('strongRead'),
-    strongWrite: of('strongWrite'),
-    weakRead: of('weakRead'),
-    weakWrite: of('weakWrite'),
-  };
+  return byClass((_, index) =>
+    mergeHistograms(
+      results.map((result) => decodeHistogram(result.histograms[index] ?? NO_BYTES, DIGITS)),
+      DIGITS,
+    ),
+  );
 }
 
-function merge(histograms: readonly Histogram[]): Histogram {
-  const merged = build({ highestTrackableValue: LATENCY_US_MAX, numberOfSignificantValueDigits: 3 });
-  for (const histogram of histograms) merged.add(histogram);
-  return merged;
+/** Points at equal distances of log(1 / (1 - p)), up to 99.99 %, and the slowest. */
+function latencyCurve(histogram: Histogram): CurvePoint[] {
+  if (histogram.totalCount === 0) return [];
+  const points = Array.from({ length: CURVE_DECADES * CURVE_POINTS_PER_DECADE + 1 }, (_, step) => {
+    const percentile = 100 * (1 - 10 ** (-step / CURVE_POINTS_PER_DECADE));
+    return {
+      percentile: Math.round(percentile * 1e6) / 1e6,
+      // A value stands for its bucket up to the upper end, which nothing may have reached.
+      ms: Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue) / 1000,
+    };
+  });
+  return [...points, { percentile: 100, ms: histogram.maxValue / 1000 }];
 }
 
 function summarizeLatency(histogram: Histogram): LatencySummary {
@@ -227,7 +331,7 @@ function summarizeLatency(histogram: Histogram): LatencySummary {
 }
 
 function fastPathShare(results: readonly PhaseResult[], strong: LatencySummary): number | null {
-  const fast = results.reduce((sum, result) => sum + result.recording.fast, 0);
+  const fast = results.reduce((sum, result) => sum + result.fast, 0);
   return share(fast, strong.count);
 }
 

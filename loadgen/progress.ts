@@ -19,6 +19,7 @@ export class Progress {
   #stepMs = 0;
   #stepBeganMs = 0;
   #label = 'starting';
+  #detail = '';
   #timer: NodeJS.Timeout | null = null;
 
   /** `totalMs` is how long all steps take together. */
@@ -41,12 +42,18 @@ export class Progress {
     this.#doneMs += this.#stepMs;
     this.#stepMs = ms;
     this.#stepBeganMs = performance.now();
-    this.#label = label;
+    this.relabel(label);
   }
 
   /** What the current step is doing now. */
   relabel(label: string): void {
     this.#label = label;
+    this.#detail = '';
+  }
+
+  /** How the current step is doing: shown behind its label, until there is news. */
+  detail(detail: string): void {
+    this.#detail = detail;
   }
 
   stop(): void {
@@ -58,8 +65,9 @@ export class Progress {
   #show(): void {
     const elapsedMs = this.#stepMs === 0 ? 0 : Math.min(this.#stepMs, performance.now() - this.#stepBeganMs);
     const doneMs = Math.min(this.#totalMs, this.#doneMs + elapsedMs);
-    if (this.#bar !== null) this.#bar.update(Math.round(doneMs), { label: this.#label });
-    else this.#sink.write(`${seconds(doneMs)} of ${seconds(this.#totalMs)}  ${this.#label}\n`);
+    const label = this.#detail === '' ? this.#label : `${this.#label}: ${this.#detail}`;
+    if (this.#bar !== null) this.#bar.update(Math.round(doneMs), { label });
+    else this.#sink.write(`${seconds(doneMs)} of ${seconds(this.#totalMs)}  ${label}\n`);
   }
 }
 

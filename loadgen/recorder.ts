@@ -1,59 +1,46 @@
 // Collects what one process measures: one latency histogram per class of operation, how strong operations were answered,
-// errors. Histograms leave the process encoded, because percentiles may only be taken from merged ones.
+// errors, and the same in parts of the window. Histograms leave the process encoded, because percentiles may only be
+// taken from merged ones.
 
-import { build, encodeIntoCompressedBase64, type Histogram, initWebAssemblySync } from 'hdr-histogram-js';
-
-import type { Answered, SlowReason } from '../client/types.js';
+import type { Answered } from '../client/types.js';
+import type { PhaseResult } from '../proto/gen/curpho/v1/load_worker.js';
+import { LATENCY_US_MAX, LatencyCounts } from './histograms.js';
+import { bucketMsOf, TimelineRecorder } from './timeline-recorder.js';
 import type { ClassIndex } from './workload.js';
 
-/** Longest latency told apart; longer ones count as this. Microseconds. */
-export const LATENCY_US_MAX = 120_000_000;
-
 /** What one process measured in one window. */
-export interface Recording {
-  /** Encoded histograms of latency in microseconds, in the order of `OPERATION_CLASSES`. */
-  histograms: string[];
-  /** Operations completed in the window. */
-  operations: number;
-  /** Strong operations completed on the fast path. */
-  fast: number;
-  /** Strong operations completed otherwise, by reason. */
-  slowReasons: Partial<Record<SlowReason, number>>;
-  /** Operations that certainly failed. */
-  errors: number;
-  /** Writes of unknown outcome. */
-  unknown: number;
-  /** Errors by code. */
-  errorCodes: Record<string, number>;
-}
+export type Recording = Pick<
+  PhaseResult,
+  | 'histograms'
+  | 'operations'
+  | 'fast'
+  | 'slowReasons'
+  | 'errors'
+  | 'unknown'
+  | 'errorCodes'
+  | 'timeline'
+  | 'timelineBucketMs'
+>;
 
 /**
  * Records operations that complete within the window, each with its whole latency, also the part before the window:
  * count, throughput and percentiles are of the same operations. Operations still under way at the end are not counted.
- * Errors count whenever they happen, so that none falls between two windows.
+ * Errors count whenever they happen, so that none falls between two windows; on the timeline only those within.
  */
 export class Recorder {
   #fromMs = Number.POSITIVE_INFINITY;
   #toMs = Number.POSITIVE_INFINITY;
   #operations = 0;
   #fast = 0;
-  #slowReasons: Partial<Record<SlowReason, number>> = {};
+  #slowReasons: Record<string, number> = {};
   #errors = 0;
   #unknown = 0;
   #errorCodes: Record<string, number> = {};
-  readonly #histograms: Histogram[];
+  /** By class of operation. */
+  readonly #latencies = [0, 1, 2, 3].map(() => new LatencyCounts(3));
+  readonly #timeline = new TimelineRecorder();
 
-  constructor() {
-    initWebAssemblySync();
-    const request = {
-      highestTrackableValue: LATENCY_US_MAX,
-      numberOfSignificantValueDigits: 3,
-      useWebAssembly: true,
-    } as const;
-    this.#histograms = [0, 1, 2, 3].map(() => build(request));
-  }
-
-  /** Starts over with a window [from, to), milliseconds of `performance.now()`. */
+  /** Starts over with a window [from, to), milliseconds of `performance.now()`; an end may be infinitely far. */
   open(fromMs: number, toMs: number): void {
     this.#fromMs = fromMs;
     this.#toMs = toMs;
@@ -63,7 +50,8 @@ export class Recorder {
     this.#errors = 0;
     this.#unknown = 0;
     this.#errorCodes = {};
-    for (const histogram of this.#histograms) histogram.reset();
+    for (const latency of this.#latencies) latency.reset();
+    this.#timeline.open(fromMs, bucketMsOf(toMs - fromMs < Number.POSITIVE_INFINITY ? toMs - fromMs : 0));
   }
 
   /** Operations recorded so far. */
@@ -71,31 +59,40 @@ export class Recorder {
     return this.#operations;
   }
 
+  /** Errors and unknown outcomes so far. */
+  get failures(): number {
+    return this.#errors + this.#unknown;
+  }
+
   completed(classIndex: ClassIndex, startMs: number, nowMs: number, answered: Answered): void {
     if (nowMs < this.#fromMs || nowMs >= this.#toMs) return;
     this.#operations++;
-    const latencyUs = Math.round((nowMs - startMs) * 1000);
-    this.#histograms[classIndex]?.recordValue(Math.min(latencyUs, LATENCY_US_MAX));
-    if (answered.path === 'fast') this.#fast++;
+    const latencyUs = Math.min(Math.round((nowMs - startMs) * 1000), LATENCY_US_MAX);
+    const isFast = answered.path === 'fast';
+    this.#latencies[classIndex]?.record(latencyUs);
+    this.#timeline.completed(nowMs, latencyUs, classIndex < 2, isFast);
+    if (isFast) this.#fast++;
     else if (answered.slowReason !== undefined)
       this.#slowReasons[answered.slowReason] = (this.#slowReasons[answered.slowReason] ?? 0) + 1;
   }
 
-  failed(code: string, unknownOutcome: boolean): void {
+  failed(nowMs: number, code: string, unknownOutcome: boolean): void {
     if (unknownOutcome) this.#unknown++;
     else this.#errors++;
     this.#errorCodes[code] = (this.#errorCodes[code] ?? 0) + 1;
+    if (nowMs >= this.#fromMs && nowMs < this.#toMs) this.#timeline.failed(nowMs);
   }
 
   result(): Recording {
     return {
-      histograms: this.#histograms.map((histogram) => encodeIntoCompressedBase64(histogram)),
+      histograms: this.#latencies.map((latency) => latency.encode()),
       operations: this.#operations,
       fast: this.#fast,
       slowReasons: this.#slowReasons,
       errors: this.#errors,
       unknown: this.#unknown,
       errorCodes: this.#errorCodes,
+      ...this.#timeline.result(),
     };
   }
 }

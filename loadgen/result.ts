@@ -11,6 +11,7 @@ import { meetsGoal } from './goal.js';
 import { type LoadPlan, SCHEMA_VERSION } from './plan.js';
 import { goalFigures, type PointResult } from './point.js';
 import type { Window } from './rotation.js';
+import type { WorkerMember } from './worker-pool.js';
 
 /** The machine that everything ran on. */
 export interface Machine {
@@ -52,6 +53,21 @@ export interface RunResult {
   goalMet: boolean | null;
   /** Stopped by the user: points may be missing or short of iterations. */
   interrupted: boolean;
+  /** The processes that issued the load, in the order of their numbers. */
+  workers: WorkerMember[];
+  /** Why the run as a whole is not valid, as sentences, such as a process that was lost; empty for none. */
+  failures: string[];
+  /** Where the traces of this run are, relative to the result's directory; null without tracing. */
+  traces: TraceSummary | null;
+}
+
+/** What tracing left behind. */
+export interface TraceSummary {
+  file: string;
+  traces: number;
+  spans: number;
+  /** Spans that could not be delivered or kept. */
+  dropped: number;
 }
 
 /** Exit codes of the load generator. */
@@ -70,7 +86,7 @@ export function exitCodeOf(result: RunResult): number {
   const isWrong = result.warmup.verification.wrong > 0 || result.points.some((point) => !point.verified);
   if (isWrong) return ExitCode.dataWrong;
   if (result.interrupted) return ExitCode.interrupted;
-  if (result.points.some((point) => !point.selfCheck.valid)) return ExitCode.notValid;
+  if (result.failures.length > 0 || result.points.some((point) => !point.selfCheck.valid)) return ExitCode.notValid;
   return result.goalMet === false ? ExitCode.goalMissed : ExitCode.passed;
 }
 
@@ -104,17 +120,19 @@ export function describeCommit(): Pick<RunResult, 'gitCommit' | 'dirty'> {
   }
 }
 
-/** Reads a saved result from its directory. Throws `UsageError` if there is none or it is of another version. */
-export function readResult(directory: string): RunResult {
+/**
+ * Reads a saved result from its directory. Throws `UsageError` if there is none or it is of another version; `asked` is
+ * how the user named the directory, a flag or a command.
+ */
+export function readResult(directory: string, asked = '--baseline'): RunResult {
   const file = path.join(directory, 'result.json');
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new UsageError(`--baseline: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${asked}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!isRunResult(parsed))
-    throw new UsageError(`--baseline: ${file} is no result of schema version ${SCHEMA_VERSION}`);
+  if (!isRunResult(parsed)) throw new UsageError(`${asked}: ${file} is no result of schema version ${SCHEMA_VERSION}`);
   return parsed;
 }
 

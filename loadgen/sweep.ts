@@ -2,18 +2,31 @@
 // window of every point in rotating order. Knows the order of things; how a window is driven and what a point means are
 // other files' business.
 
+import { randomUUID } from 'node:crypto';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
+import type {
+  LoadWorkerStartRequest,
+  PhaseProgress,
+  PhaseResult,
+  PlanRequest,
+} from '../proto/gen/curpho/v1/load_worker.js';
 import type { LoadPlan, OutputPlan } from './plan.js';
 import { SCHEMA_VERSION } from './plan.js';
-import { type PointResult, type ProcessShare, summarizePoint, type WindowMeasurement } from './point.js';
+import {
+  addVerifications,
+  type PointResult,
+  type ProcessShare,
+  summarizePoint,
+  type WindowMeasurement,
+} from './point.js';
 import { readProcessUsage } from './process-usage.js';
 import type { Progress } from './progress.js';
 import { describeCommit, describeMachine, judgeGoal, type RunResult, type WarmupResult } from './result.js';
 import { rotateWindows, type Window } from './rotation.js';
 import { openTargetCluster, type TargetCluster } from './target-cluster.js';
-import type { LoadPhase, PhaseResult, WorkerSetup } from './worker-messages.js';
-import { WorkerPool } from './worker-pool.js';
+import { openTraceRecording } from './trace-recording.js';
+import { WorkerError, WorkerPool } from './worker-pool.js';
 
 /** What a sweep needs from its surroundings. */
 export interface SweepDoors {
@@ -22,10 +35,10 @@ export interface SweepDoors {
   workerEntry: URL;
   /** Aborting ends the sweep; what was measured until then is reported. */
   signal: AbortSignal;
+  /** Directory of the result, for the traces. */
+  out: string;
 }
 
-/** Time between telling the processes to begin and the beginning. */
-const START_AHEAD_MS = 100;
 const WARMUP_SEED_WORD = 0;
 
 /** How long the parts of known length take together, milliseconds. */
@@ -36,47 +49,80 @@ export function plannedMs(plan: LoadPlan): number {
   );
 }
 
-/** Carries out the plan. Nothing is left running afterwards, whatever happens. */
+/**
+ * Carries out the plan. Nothing is left running afterwards, whatever happens. A process that is lost on the way ends the
+ * run: the result holds what was complete by then and names the process among its failures.
+ */
 export async function runSweep(plan: LoadPlan, history: OutputPlan['history'], doors: SweepDoors): Promise<RunResult> {
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
+  const traces = await openTraceRecording(plan, doors.out);
+  let result: Awaited<ReturnType<typeof measureCluster>>;
+  try {
+    result = await measureCluster(plan, history, doors, traces.otlpUrl);
+  } catch (error) {
+    await traces.close();
+    throw error;
+  }
+  // Only now: the last spans come when the last service ends.
+  return { ...result, startedAt, machine, traces: await traces.close() };
+}
+
+async function measureCluster(
+  plan: LoadPlan,
+  history: OutputPlan['history'],
+  doors: SweepDoors,
+  otlpUrl: string,
+): Promise<Omit<RunResult, 'startedAt' | 'machine' | 'traces'>> {
   doors.progress.step(plan.target === null ? 'starting a local cluster' : `connecting to ${plan.target}`, 0);
-  const cluster = await openTargetCluster(plan);
+  const cluster = await openTargetCluster(plan, otlpUrl);
   try {
     doors.signal.throwIfAborted();
-    const pool = await WorkerPool.start(workerSetups(plan, cluster.target, history), {
+    const pool = await WorkerPool.start(planRequests(plan, cluster.target, { history, otlpUrl }), {
+      workers: plan.workers,
       entry: doors.workerEntry,
       scheduling: plan.scheduling,
     });
     const sweep = new Sweep(plan, cluster, pool, doors);
-    const endPool = () => void pool.end();
-    doors.signal.addEventListener('abort', endPool);
-    try {
-      await sweep.measure();
-      await pool.close();
-    } catch (error) {
-      if (!doors.signal.aborted) throw error;
-    } finally {
-      doors.signal.removeEventListener('abort', endPool);
-      await pool.end();
+    const failures = await carryOut(sweep, pool, doors.signal).finally(() => {
       if (history !== null) joinHistories(history, plan.clients);
-    }
+    });
     const points = sweep.points();
     return {
       schemaVersion: SCHEMA_VERSION,
-      startedAt,
       ...describeCommit(),
       plan,
-      machine,
       warmup: sweep.warmup,
       order: sweep.order,
       points,
       viewChanges: sweep.viewChanges,
       goalMet: judgeGoal(plan, points),
       interrupted: doors.signal.aborted,
+      workers: pool.members,
+      failures,
     };
   } finally {
     await cluster.stop();
+  }
+}
+
+/** Measures until it is done, interrupted or short of a process; answers why it is not valid. Ends the pool. */
+async function carryOut(sweep: Sweep, pool: WorkerPool, signal: AbortSignal): Promise<string[]> {
+  const endPool = () => void pool.end();
+  signal.addEventListener('abort', endPool);
+  try {
+    // An interrupt that came while the processes were starting has nobody to tell any more.
+    signal.throwIfAborted();
+    await sweep.measure();
+    await pool.close();
+    return [];
+  } catch (error) {
+    if (signal.aborted) return [];
+    if (error instanceof WorkerError && error.code === 'WORKER_LOST') return [error.message];
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', endPool);
+    await pool.end();
   }
 }
 
@@ -124,7 +170,8 @@ class Sweep {
 
   /** Points that have at least one window, in the order of the plan. */
   points(): PointResult[] {
-    const { clients, pendings } = this.#plan;
+    const { clients, rate } = this.#plan;
+    const pendings = rate === null ? this.#plan.pendings : 0;
     return this.#plan.threads.flatMap((threads) => {
       const windows = this.#windows.get(threads);
       if (windows === undefined) return [];
@@ -135,19 +182,20 @@ class Sweep {
   async #warmUp(threads: number): Promise<void> {
     const plan = this.#plan;
     this.#doors.progress.step(`warm-up at ${plan.clients * threads} streams`, plan.warmupMs);
-    const phase = { threads, settleMs: 0, durationMs: plan.warmupMs, requests: null, seedWord: WARMUP_SEED_WORD };
-    const results = await this.#load(phase);
+    const results = await this.#load({
+      threads,
+      settleMs: 0,
+      durationMs: plan.warmupMs,
+      requests: 0,
+      seedWord: WARMUP_SEED_WORD,
+    });
     const total = (pick: (result: PhaseResult) => number) => results.reduce((sum, result) => sum + pick(result), 0);
     this.warmup = {
       streams: plan.clients * threads,
       ms: plan.warmupMs,
-      operations: total((result) => result.recording.operations),
-      errors: total((result) => result.recording.errors + result.recording.unknown),
-      verification: {
-        checked: total((result) => result.verification.checked),
-        wrong: total((result) => result.verification.wrong),
-        examples: results.flatMap((result) => result.verification.examples).slice(0, 10),
-      },
+      operations: total((result) => result.operations),
+      errors: total((result) => result.errors + result.unknown),
+      verification: addVerifications(results),
     };
   }
 
@@ -165,7 +213,7 @@ class Sweep {
       threads: window.threads,
       settleMs,
       durationMs,
-      requests,
+      requests: requests ?? 0,
       seedWord: window.iteration,
     });
     this.#addUsage(window.threads, before, performance.now() - beganMs);
@@ -175,11 +223,20 @@ class Sweep {
     this.#windows.set(window.threads, windows);
   }
 
-  async #load(phase: Omit<LoadPhase, 'startAtMs'>): Promise<PhaseResult[]> {
-    const startAtMs = performance.timeOrigin + performance.now() + START_AHEAD_MS;
-    const results = await this.#pool.load({ ...phase, startAtMs });
+  async #load(phase: Omit<LoadWorkerStartRequest, 'runId' | 'startAtUs'>): Promise<PhaseResult[]> {
+    const { progress } = this.#doors;
+    const results = await this.#pool.load(phase, (sum) => progress.detail(this.#describeProgress(sum)));
     this.viewChanges = Math.max(this.viewChanges, ...results.map((result) => result.epochChanges));
     return results;
+  }
+
+  #describeProgress({ operations, inFlight, waiting, errors }: PhaseProgress): string {
+    return [
+      `${operations} operations`,
+      ...(this.#plan.rate === null ? [] : [`${inFlight} in flight`]),
+      ...(waiting === 0 ? [] : [`${waiting} WAITING`]),
+      ...(errors === 0 ? [] : [`${errors} errors`]),
+    ].join(', ');
   }
 
   #readUsage(): Map<number, number> {
@@ -214,9 +271,16 @@ class Sweep {
   }
 }
 
-function workerSetups(plan: LoadPlan, target: string, history: string | null): WorkerSetup[] {
+function planRequests(
+  plan: LoadPlan,
+  target: string,
+  { history, otlpUrl }: { history: string | null; otlpUrl: string },
+): PlanRequest[] {
   const { pendings, weakRatio, writeRatio, keys, zipf, valueBytes, seed, batchDelayUs, ackTransport } = plan;
-  return Array.from({ length: plan.clients }, (_, client) => ({
+  const { clients, rate, arrivals, inFlightLimit, waitingLimit } = plan;
+  const runId = randomUUID();
+  return Array.from({ length: clients }, (_, client) => ({
+    runId,
     target,
     client,
     pendings,
@@ -228,7 +292,10 @@ function workerSetups(plan: LoadPlan, target: string, history: string | null): W
     seed,
     batchDelayUs,
     ackTransport,
-    history: history === null ? null : historyPart(history, client),
+    history: history === null ? '' : historyPart(history, client),
+    openLoop: rate === null ? undefined : { rate: rate / clients, arrivals, inFlightLimit, waitingLimit },
+    otlpUrl,
+    traceRatio: plan.traceRatio,
   }));
 }
 

@@ -27,8 +27,8 @@ export class ClusterError extends Error {
 const REPLICAS = 3;
 const WITNESSES = 3;
 
-/** The plan's target, or a new local cluster. Throws `ClusterError`. */
-export async function openTargetCluster(plan: LoadPlan): Promise<TargetCluster> {
+/** The plan's target, or a new local cluster that sends its spans to `otlpUrl`. Throws `ClusterError`. */
+export async function openTargetCluster(plan: LoadPlan, otlpUrl: string): Promise<TargetCluster> {
   if (plan.target !== null) return { target: plan.target, services: [], stop: async () => {} };
   // Loaded here, because a run against an existing cluster has no use for it.
   const { startLocalCluster } = await import('../deploy/local-cluster.js');
@@ -42,6 +42,7 @@ export async function openTargetCluster(plan: LoadPlan): Promise<TargetCluster> 
         ...(plan.shards === null ? {} : { shards: plan.shards }),
         batchDelayUs: plan.batchDelayUs,
         ackTransport: plan.ackTransport,
+        ...(otlpUrl === '' ? {} : { otlpUrl }),
       },
     });
   } catch (error) {

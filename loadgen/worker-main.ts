@@ -1,6 +1,7 @@
-// A client process of the load generator: the SDK, driven by the parent over IPC. Not meant to be started by hand.
+// A load process: the SDK, driven over gRPC. `node dist/loadgen/worker-main.js --help` tells how to start one by hand;
+// without `--workers` the load generator starts its own.
 
 import { connect } from '../client/index.js';
-import { serveWorker } from './worker-host.js';
+import { serveWorker } from './worker-program.js';
 
-serveWorker(connect);
+await serveWorker(connect);

@@ -1,105 +1,73 @@
-// The client processes as the parent sees them: starts them, talks to them in step, ends them. Knows the messages; does
-// not know what a sweep is.
+// All load processes of a run, driven in step: each thing is asked of all at once, and when one fails the others are
+// stopped. Starts children or dials remote processes; from then on they are the same. Does not know what a sweep is.
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { ChildGuard } from '../deploy/child-guard.js';
+import type { Scheduling } from '../deploy/scheduling.js';
+import type {
+  LoadWorkerStartRequest,
+  PhaseProgress,
+  PhaseResult,
+  PlanRequest,
+} from '../proto/gen/curpho/v1/load_worker.js';
+import { wallClockUs } from './wall-clock.js';
+import { WORKER_ENTRY, WorkerChild } from './worker-child.js';
+import { WorkerLink, type WorkerMember } from './worker-link.js';
 
-import { type Scheduling, scheduled } from '../deploy/scheduling.js';
-import type { LoadPhase, PhaseResult, WorkerReply, WorkerRequest, WorkerSetup } from './worker-messages.js';
+export { WORKER_ENTRY } from './worker-child.js';
+export { WorkerError } from './worker-error.js';
+export type { WorkerMember } from './worker-link.js';
 
-/** The module that a client process runs. */
-export const WORKER_ENTRY = new URL('./worker-main.js', import.meta.url);
-
-const EXIT_WITHIN_MS = 5000;
-
-/** A client process could not do what it was asked; `code` is the SDK's where the SDK failed. */
-export class WorkerError extends Error {
-  override name = 'WorkerError';
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
+/** What a pool is made of. */
+export interface WorkerPoolOptions {
+  /** Remote processes, host:port, one for each plan; null to start children. */
+  workers: readonly string[] | null;
+  /** How the operating system schedules children. */
+  scheduling: Scheduling;
+  /** Module that children run; tests put a double here. */
+  entry?: URL | undefined;
+  /** How long a process at work may be silent before it counts as lost. */
+  silenceMs?: number;
 }
 
-/** One child process: one request at a time. */
-class WorkerProcess {
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<void>;
-  #settle: { resolve: (reply: WorkerReply) => void; reject: (error: Error) => void } | null = null;
-  #onProgress: (keys: number) => void = () => {};
+/** Time between telling the processes to begin and the beginning, besides a round trip. */
+const START_AHEAD_MS = 100;
+const SILENCE_MS = 10_000;
+/** How long a remote process is given to hear that a run is over; it finds out by itself as well. */
+const FAREWELL_MS = 3000;
 
-  constructor(entry: URL, scheduling: Scheduling) {
-    // A larger nursery: what an operation allocates is dead before it would be copied.
-    const { command, args } = scheduled(process.execPath, ['--max-semi-space-size=32'], scheduling);
-    this.#child = fork(fileURLToPath(entry), [], {
-      execPath: command,
-      execArgv: args,
-      stdio: ['ignore', 2, 2, 'ipc'],
-    });
-    this.#child.on('message', (reply: WorkerReply) => this.#onReply(reply));
-    this.#child.on('error', (error) => this.#fail(error.message));
-    this.#exited = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => {
-        this.#fail(`ended unexpectedly (${signal ?? `code ${code}`})`);
-        resolve();
-      });
-    });
-  }
-
-  ask(request: WorkerRequest, onProgress: (keys: number) => void = () => {}): Promise<WorkerReply> {
-    this.#onProgress = onProgress;
-    return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-      this.#child.send(request, (error) => {
-        if (error !== null) this.#fail(error.message);
-      });
-    });
-  }
-
-  async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    if (this.#child.connected) this.#child.disconnect();
-    const killer = setTimeout(() => this.#child.kill('SIGKILL'), EXIT_WITHIN_MS);
-    await this.#exited;
-    clearTimeout(killer);
-  }
-
-  #onReply(reply: WorkerReply): void {
-    if (reply.kind === 'progress') {
-      this.#onProgress(reply.keys);
-      return;
-    }
-    const settle = this.#settle;
-    this.#settle = null;
-    if (reply.kind === 'failed') settle?.reject(new WorkerError(reply.code, reply.message));
-    else settle?.resolve(reply);
-  }
-
-  #fail(why: string): void {
-    const settle = this.#settle;
-    this.#settle = null;
-    settle?.reject(new WorkerError('CLIENT_PROCESS', `a client process ${why}`));
-  }
-}
-
-/** All client processes of a run. */
+/** The load processes of a run, one for each plan. */
 export class WorkerPool {
-  readonly #workers: WorkerProcess[];
+  readonly #links: WorkerLink[] = [];
+  readonly #children: WorkerChild[] = [];
+  readonly #guard: ChildGuard | null;
+  readonly #over = new AbortController();
+  #keysAreLoaded = false;
+  #ending: Promise<void> | null = null;
 
-  private constructor(workers: WorkerProcess[]) {
-    this.#workers = workers;
+  private constructor(guard: ChildGuard | null) {
+    this.#guard = guard;
   }
 
-  /** Starts one process per setup and connects them. On failure none is left running. */
+  /**
+   * Starts or dials one process per plan and has all connect. On failure no child is left running and no plan lies with
+   * a remote process.
+   * @throws WorkerError naming the process; its code tells why.
+   */
   static async start(
-    setups: WorkerSetup[],
-    { entry = WORKER_ENTRY, scheduling }: { entry?: URL | undefined; scheduling: Scheduling },
+    plans: readonly PlanRequest[],
+    { workers, scheduling, entry = WORKER_ENTRY, silenceMs = SILENCE_MS }: WorkerPoolOptions,
   ): Promise<WorkerPool> {
-    const pool = new WorkerPool(setups.map(() => new WorkerProcess(entry, scheduling)));
+    if (workers !== null && workers.length !== plans.length) {
+      throw new RangeError(`${plans.length} plans for ${workers.length} workers`);
+    }
+    const pool = new WorkerPool(workers === null ? new ChildGuard('') : null);
     try {
-      await pool.#askAll((index) => ({ kind: 'connect', setup: pick(setups, index) }));
+      if (workers === null) pool.#startChildren(plans, entry, scheduling);
+      const addresses = workers ?? (await Promise.all(pool.#children.map((child) => child.ready())));
+      for (const [client, address] of addresses.entries()) {
+        pool.#links.push(new WorkerLink({ client, address, ended: pool.#children[client]?.ended ?? null, silenceMs }));
+      }
+      await pool.#inStep((link, signal, index) => link.plan(pick(plans, index), signal));
     } catch (error) {
       await pool.end();
       throw error;
@@ -107,53 +75,107 @@ export class WorkerPool {
     return pool;
   }
 
+  /** Who they are, in the order of the plans. */
+  get members(): WorkerMember[] {
+    return this.#links.map((link) => link.member);
+  }
+
   /** Writes all keys, shared out among the processes. `onProgress` hears how many are written. */
   async preload(keys: number, onProgress: (keys: number) => void): Promise<void> {
-    const written = this.#workers.map(() => 0);
-    const border = (index: number) => Math.floor((keys * index) / this.#workers.length);
-    await this.#askAll(
-      (index) => ({ kind: 'preload', firstKey: border(index), endKey: border(index + 1) }),
-      (index, count) => {
+    const written = this.#links.map(() => 0);
+    const border = (index: number) => Math.floor((keys * index) / this.#links.length);
+    await this.#inStep((link, signal, index) => {
+      const onKeys = (count: number) => {
         written[index] = count;
         onProgress(written.reduce((sum, part) => sum + part, 0));
-      },
-    );
-    await this.#askAll(() => ({ kind: 'preloaded' }));
+      };
+      return link.preload({ firstKey: border(index), endKey: border(index + 1) }, onKeys, signal);
+    });
+    this.#keysAreLoaded = true;
   }
 
   /** Opens sessions in every process until there are `threads` each. */
   async prepare(threads: number): Promise<void> {
-    await this.#askAll(() => ({ kind: 'prepare', threads }));
+    const keysAreLoaded = this.#keysAreLoaded;
+    await this.#inStep((link, signal) => link.prepare({ threads, keysAreLoaded }, signal));
   }
 
-  /** Runs one phase in all processes at the same time. */
-  async load(phase: LoadPhase): Promise<PhaseResult[]> {
-    const replies = await this.#askAll(() => ({ kind: 'load', phase }));
-    return replies.map((reply) => {
-      if (reply.kind !== 'loaded')
-        throw new WorkerError('CLIENT_PROCESS', `a client process answered ${reply.kind} to load`);
-      return reply.result;
+  /** Runs one phase in all processes at the same time. `onProgress` hears the sum of what they report. */
+  async load(
+    phase: Omit<LoadWorkerStartRequest, 'runId' | 'startAtUs'>,
+    onProgress: (sum: PhaseProgress) => void = () => {},
+  ): Promise<PhaseResult[]> {
+    const aheadMs = START_AHEAD_MS + Math.max(...this.#links.map((link) => link.roundTripMs));
+    const startAtUs = wallClockUs() + Math.round(aheadMs * 1000);
+    const parts = this.#links.map((): PhaseProgress => ({ operations: 0, inFlight: 0, waiting: 0, errors: 0 }));
+    return this.#inStep((link, signal, index) => {
+      const onPart = (progress: PhaseProgress) => {
+        parts[index] = progress;
+        onProgress(sumProgress(parts));
+      };
+      return link.load({ ...phase, startAtUs }, onPart, signal);
     });
   }
 
-  /** Lets every process finish its connection, then ends it. */
+  /** Lets every process finish its connection, then ends or leaves it. */
   async close(): Promise<void> {
-    await this.#askAll(() => ({ kind: 'close' })).finally(() => this.end());
+    await this.#inStep((link, signal) => link.cancel(signal)).finally(() => this.end());
   }
 
-  /** Ends every process at once. */
-  async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.end()));
+  /** Ends what is under way at once: children end, remote processes are free again. May be called more than once. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
   }
 
-  #askAll(
-    request: (index: number) => WorkerRequest,
-    onProgress: (index: number, keys: number) => void = () => {},
-  ): Promise<WorkerReply[]> {
-    return Promise.all(
-      this.#workers.map((worker, index) => worker.ask(request(index), (keys) => onProgress(index, keys))),
+  async #end(): Promise<void> {
+    this.#over.abort();
+    // Children are ended by a signal, which needs no answer. A remote process that cannot be told ends the plan by itself.
+    if (this.#guard === null) {
+      const signal = AbortSignal.timeout(FAREWELL_MS);
+      await Promise.allSettled(this.#links.map((link) => link.cancel(signal)));
+    }
+    await Promise.all(this.#children.map((child) => child.stop()));
+    for (const link of this.#links) link.close();
+    await this.#guard?.release();
+  }
+
+  #startChildren(plans: readonly PlanRequest[], entry: URL, scheduling: Scheduling): void {
+    const guard = this.#guard;
+    if (guard === null) return;
+    for (const [client, { history }] of plans.entries()) {
+      this.#children.push(new WorkerChild({ client, entry, history, scheduling, guard }));
+    }
+  }
+
+  /** Asks all at once. When one fails the others' calls are ended, and that first failure is what is thrown. */
+  async #inStep<T>(ask: (link: WorkerLink, signal: AbortSignal, index: number) => Promise<T>): Promise<T[]> {
+    const step = new AbortController();
+    const signal = AbortSignal.any([step.signal, this.#over.signal]);
+    const failures: unknown[] = [];
+    const asked = this.#links.map((link, index) =>
+      ask(link, signal, index).catch((error: unknown) => {
+        failures.push(error);
+        step.abort();
+        throw error;
+      }),
     );
+    await Promise.allSettled(asked);
+    if (failures.length > 0) throw failures[0];
+    return Promise.all(asked);
   }
+}
+
+/** What several processes report, added up. */
+export function sumProgress(parts: readonly PhaseProgress[]): PhaseProgress {
+  const sum = { operations: 0, inFlight: 0, waiting: 0, errors: 0 };
+  for (const part of parts) {
+    sum.operations += part.operations;
+    sum.inFlight += part.inFlight;
+    sum.waiting += part.waiting;
+    sum.errors += part.errors;
+  }
+  return sum;
 }
 
 function pick<T>(items: readonly T[], index: number): T {

@@ -3,12 +3,13 @@
 
 import type { SlowReason } from '../../client/types.js';
 import { compareWithBaseline } from '../baseline.js';
-import { describeGoal } from '../goal.js';
 import type { LoadPlan } from '../plan.js';
 import type { PointResult } from '../point.js';
 import type { RunResult } from '../result.js';
-import { STUDY_GOAL_OPS_PER_SECOND, STUDY_WEAK_P50_MS_MAX, studyRow } from '../seed-study.js';
-import { formatChange, formatCount, formatCounts, formatMib, formatMs, formatShare } from './format.js';
+import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../seed-study.js';
+import { commandLinePieces } from './command-line.js';
+import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import { describeCheck, judgeRun } from './verdict.js';
 
 /** A table: a title, column heads and rows of text. */
 export interface ReportTable {
@@ -28,8 +29,9 @@ export interface ReportContent {
 
 /** Puts a result into words; `baseline` is an earlier result to compare with. */
 export function composeReport(result: RunResult, baseline: RunResult | null): ReportContent {
+  const optional = [openLoopTable(result), slowPathTable(result), processTable(result), workerTable(result)];
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
-  for (const table of [slowPathTable(result), processTable(result)]) if (table !== null) tables.push(table);
+  for (const table of optional) if (table !== null) tables.push(table);
   const facts = describeRun(result);
   if (baseline !== null) {
     const comparison = compareWithBaseline(result, baseline);
@@ -47,10 +49,11 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
     });
     for (const difference of comparison.differences) facts.push(['not alike', difference]);
   }
-  return { verdict: describeVerdict(result), tables, facts };
+  return { verdict: judgeRun(result).flatMap(describeCheck), tables, facts };
 }
 
-const SLOW_REASONS: readonly SlowReason[] = [
+/** All reasons for leaving the fast path, in the order of columns. */
+export const SLOW_REASONS: readonly SlowReason[] = [
   'leaderConflict',
   'witnessConflict',
   'witnessGap',
@@ -81,7 +84,7 @@ function scalingTable({ points }: RunResult): ReportTable {
     ],
     rows: points.map((point) => [
       String(point.streams),
-      String(point.totalPendings),
+      point.openLoop === null ? String(point.totalPendings) : '–',
       `${formatCount(point.opsPerSecond)} ops/s${point.steady ? '' : ' (not steady)'}`,
       formatShare(point.spread, 1),
       point === first || first === undefined ? '–' : formatChange(point.opsPerSecond / first.opsPerSecond - 1),
@@ -165,6 +168,44 @@ function slowPathTable({ points }: RunResult): ReportTable | null {
   };
 }
 
+/** What became of the operations that a rate intended; null for a closed loop. */
+export function openLoopTable({ points }: RunResult): ReportTable | null {
+  const open = points.flatMap(({ streams, openLoop }) => (openLoop === null ? [] : [{ streams, ...openLoop }]));
+  if (open.length === 0) return null;
+  return {
+    title: 'Open loop: what was intended and what became of it',
+    heads: ['Streams', 'Intended', 'Sent', 'Of intended', 'Dropped', 'In flight, most', 'Waiting, most', 'At the end'],
+    rows: open.map((point) => [
+      String(point.streams),
+      `${formatCount(point.intendedPerSecond)} ops/s`,
+      `${formatCount(point.sentPerSecond)} ops/s`,
+      formatShare(point.intended === 0 ? null : point.sent / point.intended, 1),
+      formatCount(point.dropped),
+      formatCount(point.inFlightMax),
+      formatCount(point.waitingMax),
+      `${formatCount(point.waitingAtEnd)}${point.overloaded ? ' (overloaded)' : ''}`,
+    ]),
+  };
+}
+
+/** The processes that issued the load; null where they are not known. */
+export function workerTable({ workers }: RunResult): ReportTable | null {
+  if (workers.length === 0) return null;
+  return {
+    title: 'Load processes',
+    heads: ['Number', 'Name', 'Address', 'Where', 'Cores', 'Node', 'Clock'],
+    rows: workers.map((worker, number) => [
+      String(number),
+      worker.name,
+      worker.address,
+      worker.isLocal ? 'this machine' : 'remote',
+      String(worker.cpus),
+      worker.node,
+      `${worker.clockOffsetMs >= 0 ? '+' : ''}${worker.clockOffsetMs.toFixed(1)} ms`,
+    ]),
+  };
+}
+
 function processTable({ points }: RunResult): ReportTable | null {
   const names = [...new Set(points.flatMap((point) => point.processes.map((share) => share.name)))];
   if (names.length === 0) return null;
@@ -184,52 +225,6 @@ function processTable({ points }: RunResult): ReportTable | null {
   };
 }
 
-function describeVerdict(result: RunResult): string[] {
-  const { points, plan } = result;
-  const lines: string[] = [];
-  if (result.interrupted) lines.push('INTERRUPTED: these are the windows that were complete.');
-  const checked = points.reduce((sum, point) => sum + point.verification.checked, result.warmup.verification.checked);
-  const wrong = points.reduce((sum, point) => sum + point.verification.wrong, result.warmup.verification.wrong);
-  lines.push(
-    wrong === 0
-      ? `data     all ${formatCount(checked)} reads checked, none wrong`
-      : `DATA WRONG: ${formatCount(wrong)} of ${formatCount(checked)} reads`,
-  );
-  const examples = [...result.warmup.verification.examples, ...points.flatMap((point) => point.verification.examples)];
-  for (const example of examples.slice(0, 10)) lines.push(`         ${example}`);
-  for (const point of points) {
-    for (const reason of point.selfCheck.reasons) lines.push(`NOT VALID at ${point.streams} streams: ${reason}`);
-  }
-  const errors = points.reduce((sum, point) => sum + point.errors, 0);
-  const unknown = points.reduce((sum, point) => sum + point.unknown, 0);
-  const codes = formatCounts(sumCodes(points));
-  lines.push(
-    `errors   ${formatCount(errors)}, unknown outcomes ${formatCount(unknown)}${codes === 'none' ? '' : ` (${codes})`}, view changes ${result.viewChanges}`,
-  );
-  lines.push(`target   ${describeStudyGoal(points)}`);
-  if (plan.goal.length > 0)
-    lines.push(`goal     ${result.goalMet === true ? 'met' : 'MISSED'}: ${describeGoal(plan.goal)}`);
-  return lines;
-}
-
-function sumCodes(points: readonly PointResult[]): Record<string, number> {
-  const sums: Record<string, number> = {};
-  for (const point of points) {
-    for (const [code, count] of Object.entries(point.errorCodes)) sums[code] = (sums[code] ?? 0) + count;
-  }
-  return sums;
-}
-
-/** The study's own target, reached at some stream count or missed by how much. */
-function describeStudyGoal(points: readonly PointResult[]): string {
-  const goal = `${formatCount(STUDY_GOAL_OPS_PER_SECOND)} ops/s with a weak median < ${STUDY_WEAK_P50_MS_MAX} ms`;
-  const fitting = points.filter((point) => point.weak.p50Ms !== null && point.weak.p50Ms < STUDY_WEAK_P50_MS_MAX);
-  const reached = fitting.find((point) => point.opsPerSecond >= STUDY_GOAL_OPS_PER_SECOND);
-  if (reached !== undefined) return `${goal}: reached at ${reached.streams} streams`;
-  const best = Math.max(0, ...fitting.map((point) => point.opsPerSecond));
-  return `${goal}: missed by ${formatCount(STUDY_GOAL_OPS_PER_SECOND - best)} ops/s`;
-}
-
 function describeRun(result: RunResult): [string, string][] {
   const { plan, machine, warmup } = result;
   const window =
@@ -237,10 +232,7 @@ function describeRun(result: RunResult): [string, string][] {
       ? `${plan.durationMs / 1000} s windows`
       : `${formatCount(plan.requests)} requests per thread`;
   return [
-    [
-      'load',
-      `closed loop, ${plan.clients} client processes, ${plan.pendings} operations pending per stream; latency is what these callers saw`,
-    ],
+    ['load', describeLoad(plan)],
     [
       'mix',
       `${formatShare(plan.weakRatio, 1)} weak; ${formatShare(plan.writeRatio, 1)} writes in both classes; seed ${plan.seed}`,
@@ -261,7 +253,24 @@ function describeRun(result: RunResult): [string, string][] {
       `${machine.cpus} × ${machine.cpuModel}, ${formatMib(machine.memoryBytes)}, ${machine.platform}, Node ${machine.node}, load ${machine.loadAverage.toFixed(2)} at the start`,
     ],
     ['commit', `${result.gitCommit ?? 'unknown'}${result.dirty ? ', with local changes' : ''}`],
+    ['repeat', commandLinePieces(plan).join(' ')],
+    ...describeTraces(result),
   ];
+}
+
+function describeLoad(plan: LoadPlan): string {
+  const processes = `${plan.clients} client processes${plan.workers === null ? '' : ' on other machines'}`;
+  if (plan.rate === null)
+    return `closed loop, ${processes}, ${plan.pendings} operations pending per stream; latency is what these callers saw`;
+  const limits = `at most ${formatCount(plan.inFlightLimit)} in flight and ${formatCount(plan.waitingLimit)} waiting per process`;
+  return `open loop, ${formatCount(plan.rate)} ops/s intended, ${plan.arrivals} arrivals, ${processes}, ${limits}; latency counts from the intended time`;
+}
+
+function describeTraces({ traces, plan }: RunResult): [string, string][] {
+  if (traces === null) return [];
+  const lost = traces.dropped === 0 ? '' : `, ${formatCount(traces.dropped)} spans lost`;
+  const counts = `${formatCount(traces.traces)} traces, ${formatCount(traces.spans)} spans${lost}`;
+  return [['traces', `${traces.file}: ${counts}; ${formatShare(plan.traceRatio, 2)} of operations`]];
 }
 
 function describeKeys(plan: LoadPlan): string {

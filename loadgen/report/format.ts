@@ -33,3 +33,33 @@ export function formatCounts(counts: Record<string, number | undefined>): string
   const sorted = entries.filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
   return sorted.length === 0 ? 'none' : sorted.map(([name, count]) => `${name} ${formatCount(count)}`).join(', ');
 }
+
+/** A rate in few digits, `52.5 k`, `850`, `1.2 M`. */
+export function formatRate(perSecond: number): string {
+  if (perSecond >= 999_500) return `${(perSecond / 1e6).toFixed(1)} M`;
+  if (perSecond >= 999.5) return `${(perSecond / 1000).toFixed(1)} k`;
+  return String(Math.round(perSecond));
+}
+
+/** Milliseconds in three digits, without the unit: `1.16`, `18.9`, `240`. */
+export function formatMsDigits(ms: number): string {
+  if (ms >= 99.95) return String(Math.round(ms));
+  return ms.toFixed(ms >= 9.995 ? 1 : 2);
+}
+
+/** A number as it stands on an axis: `0`, `0.5`, `20 k`, `2.5 k`. */
+export function formatTick(value: number): string {
+  if (Math.abs(value) >= 1e6) return `${Number((value / 1e6).toPrecision(6))} M`;
+  if (Math.abs(value) >= 1000) return `${Number((value / 1000).toPrecision(6))} k`;
+  return String(Number(value.toPrecision(6)));
+}
+
+/** `1 stream`, `4 streams`. */
+export function formatStreams(streams: number): string {
+  return `${streams} stream${streams === 1 ? '' : 's'}`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function joinWords(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}

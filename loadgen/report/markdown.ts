@@ -4,13 +4,19 @@ import type { ReportContent, ReportTable } from './content.js';
 
 /** The report as Markdown. */
 export function renderMarkdown(content: ReportContent): string {
-  const verdict = content.verdict.map((line) => `- ${line.trim().replace(/\s{2,}/, ': ')}`).join('\n');
-  const facts = content.facts.map(([name, text]) => `- **${name}**: ${text}`).join('\n');
+  const verdict = content.verdict.map((line) => `- ${escapeMarkup(line.trim().replace(/\s{2,}/, ': '))}`).join('\n');
+  const facts = content.facts.map(([name, text]) => `- **${name}**: ${escapeMarkup(text)}`).join('\n');
   const tables = content.tables.map((table) => `## ${table.title}\n\n${renderTable(table)}`);
   return `${['# Client parallelism', verdict, ...tables, '## The run', facts].join('\n\n')}\n`;
 }
 
 function renderTable({ heads, rows }: ReportTable): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => escapeMarkup(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Markdown takes what looks like a tag for one, and a line break for the end of a row. */
+function escapeMarkup(text: string): string {
+  return text.replace(/<(?=[a-z/!?])/gi, '&lt;').replace(/\s*[\r\n]\s*/g, ' ');
 }

@@ -2,7 +2,7 @@
 // saves, and its exit codes.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runCli } from '../../loadgen/cli.js';
@@ -50,8 +50,9 @@ describe('loadgen command line', () => {
     assert.equal(exitCode, 0, stdout);
     assert.match(stdout, /Throughput and latency by streams/);
     assert.match(stdout, /reads checked, none wrong/);
-    assert.ok(stdout.includes(path.join(out, 'report.md')));
-    assert.match(readFileSync(path.join(out, 'report.md'), 'utf8'), /^# Client parallelism/);
+    for (const file of ['report.html', 'report.md', 'result.json'])
+      assert.ok(stdout.includes(path.join(out, file)) && existsSync(path.join(out, file)), file);
+    assert.match(readFileSync(path.join(out, 'report.md'), 'utf8'), /^# /);
   });
 
   it('prints exactly one JSON document with --json', async () => {
@@ -122,6 +123,21 @@ describe('loadgen command line', () => {
     assert.ok(opsPerSecond > 0);
   });
 
+  it('can be compared after two runs of the same plan', async () => {
+    const places = [];
+    for (const name of ['one', 'two']) {
+      const { out } = await command('memory', ['run', ...QUICK, '--iterations', '3']);
+      renameSync(out, path.join(directory, name));
+      places.push(path.join(directory, name));
+    }
+    const stdout = new Sink();
+    const doors = { stdout, stderr: new Sink(), signal: new AbortController().signal };
+    assert.equal(await runCli(['compare', ...places, '--json'], doors), 0);
+    const { differences, points } = JSON.parse(stdout.text);
+    assert.deepEqual(differences, []);
+    assert.ok(points[0].figures.every(({ interval }: { interval: object | null }) => interval !== null));
+  });
+
   it('finds every key after --preload', async () => {
     const { exitCode, stdout } = await command('memory', ['run', ...QUICK, '--preload', '--json']);
     assert.equal(exitCode, 0);
@@ -181,10 +197,14 @@ describe('loadgen command line', () => {
     assert.match(stderr, /nobody answers at 127\.0\.0\.1:1/);
   });
 
-  it('ends with 4 when a client process dies', async () => {
-    const { exitCode, stderr } = await command('dying', ['run', ...QUICK]);
+  it('ends with 4 when a client process dies, and reports what there is', async () => {
+    const { exitCode, stdout, out } = await command('dying', ['run', ...QUICK, '--json']);
     assert.equal(exitCode, 4);
-    assert.match(stderr, /a client process ended unexpectedly \(code 9\)/);
+    const { failures, points } = JSON.parse(stdout);
+    assert.equal(failures.length, 1);
+    assert.match(failures[0], /exit code 9/);
+    assert.deepEqual(points, []);
+    assert.ok(existsSync(path.join(out, 'report.html')));
   });
 
   for (const [args, complaint] of [

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runCli } from '../../loadgen/cli.js';
+import { ExitCode } from '../../loadgen/result.js';
 import { WORKER_ENTRY } from '../../loadgen/worker-pool.js';
 import { checkHistory, parseHistory } from '../checkers/index.js';
 import { Sink } from '../unit/loadgen/sink.js';
@@ -20,7 +21,9 @@ describe('loadgen --history', () => {
     const doors = { stdout, stderr, signal: new AbortController().signal, workerEntry: WORKER_ENTRY };
     try {
       const args = ['run', ...load, ...keys, '--history', file, '--out', path.join(directory, 'out')];
-      assert.equal(await runCli(args, doors), 0, stdout.text + stderr.text);
+      // Whether a busy machine lets the run be certified is not the question here.
+      const exitCode = await runCli(args, doors);
+      assert.ok(exitCode === ExitCode.passed || exitCode === ExitCode.notValid, stdout.text + stderr.text);
       const history = parseHistory(readFileSync(file, 'utf8'));
       assert.equal(history.filter(({ op }) => op !== 'batch').length, 600);
       const report = checkHistory(history);

@@ -3,41 +3,10 @@
 import assert from 'node:assert/strict';
 import { ClientError } from '../../../client/client-error.js';
 import type { Session } from '../../../client/types.js';
-import { ClosedLoop, type LoopDoors, openStreamSession } from '../../../loadgen/closed-loop.js';
-import { KeySpace } from '../../../loadgen/key-space.js';
+import { ClosedLoop } from '../../../loadgen/closed-loop.js';
 import { MemoryClient } from '../../../loadgen/memory-client.js';
 import { Recorder } from '../../../loadgen/recorder.js';
-import { SendLag } from '../../../loadgen/self-check.js';
-import { ValueCodec } from '../../../loadgen/value-codec.js';
-import { Verifier } from '../../../loadgen/verifier.js';
-import { Workload } from '../../../loadgen/workload.js';
-import { Zipf } from '../../../loadgen/zipf.js';
-
-const KEYS = 50;
-const MIX = { weakRatio: 0.5, writeRatio: 0.3 };
-
-function createDoors(): LoopDoors {
-  const codec = new ValueCodec(100);
-  const recorder = new Recorder();
-  recorder.open(0, Number.POSITIVE_INFINITY);
-  const verifier = new Verifier(codec, KEYS);
-  return { codec, recorder, verifier, keys: new KeySpace(KEYS), sendLag: new SendLag(), history: null };
-}
-
-async function openStreams(
-  doors: LoopDoors,
-  threads: number,
-  wrap: (session: Session) => Session = (session) => session,
-) {
-  const client = new MemoryClient();
-  const streams = [];
-  for (let thread = 0; thread < threads; thread++) {
-    const { session, view } = await openStreamSession(client, doors.verifier);
-    const workload = new Workload(MIX, new Zipf(KEYS, 0.9), doors.keys, [1, thread]);
-    streams.push({ on: { session: wrap(session), view }, workload });
-  }
-  return streams;
-}
+import { createDoors, openStreams } from './loop-stage.js';
 
 /** The session with every `get` replaced. */
 function withGet(session: Session, get: Session['get']): Session {
@@ -53,7 +22,7 @@ function withGet(session: Session, get: Session['get']): Session {
 describe('ClosedLoop', () => {
   it('issues exactly what was asked for, and every read is right', async () => {
     const doors = createDoors();
-    const streams = await openStreams(doors, 3);
+    const streams = await openStreams(new MemoryClient(), doors, 3);
     await new ClosedLoop(doors, streams, 4, { untilMs: Number.POSITIVE_INFINITY, requestsPerStream: 2000 }).run();
     assert.equal(doors.recorder.operations, 6000);
     assert.deepEqual([doors.verifier.totals.checked, doors.verifier.totals.wrong], [4200, 0]);
@@ -63,7 +32,7 @@ describe('ClosedLoop', () => {
     const doors = createDoors();
     let inFlight = 0;
     let most = 0;
-    const streams = await openStreams(doors, 1, (session) =>
+    const streams = await openStreams(new MemoryClient(), doors, 1, (session) =>
       withGet(session, async (...args) => {
         most = Math.max(most, ++inFlight);
         const outcome = await session.get(...args);
@@ -79,7 +48,7 @@ describe('ClosedLoop', () => {
   it('counts failures and unknown outcomes apart and goes on', async () => {
     const doors = createDoors();
     let calls = 0;
-    const streams = await openStreams(doors, 1, (session) =>
+    const streams = await openStreams(new MemoryClient(), doors, 1, (session) =>
       withGet(session, (...args) => {
         calls++;
         if (calls === 1) throw new ClientError('RESOURCE_EXHAUSTED', 'full');
@@ -98,10 +67,10 @@ describe('ClosedLoop', () => {
     const doors = createDoors();
     const untilMs = performance.now() + 20;
     const limits = { untilMs, requestsPerStream: Number.POSITIVE_INFINITY };
-    await new ClosedLoop(doors, await openStreams(doors, 2), 5, limits).run();
+    await new ClosedLoop(doors, await openStreams(new MemoryClient(), doors, 2), 5, limits).run();
     assert.ok(performance.now() >= untilMs);
     const endless = { untilMs: Number.POSITIVE_INFINITY, requestsPerStream: Number.POSITIVE_INFINITY };
-    const loop = new ClosedLoop(doors, await openStreams(doors, 2), 5, endless);
+    const loop = new ClosedLoop(doors, await openStreams(new MemoryClient(), doors, 2), 5, endless);
     const running = loop.run();
     loop.stop();
     await running;

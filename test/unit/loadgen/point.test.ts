@@ -5,7 +5,7 @@ import { summarizePoint } from '../../../loadgen/point.js';
 import { rotateWindows } from '../../../loadgen/rotation.js';
 import { judgeGenerator } from '../../../loadgen/self-check.js';
 import { median, spread, trend } from '../../../loadgen/statistics.js';
-import { samplePhase, samplePoint } from './sample-result.js';
+import { SAMPLE_HEALTH, samplePhase, samplePoint } from './sample-result.js';
 
 const SHAPE = { clients: 2, threads: 4, pendings: 10 };
 
@@ -56,7 +56,7 @@ describe('summarizePoint', () => {
   });
 
   it('reports null, not zero, where nothing was measured', () => {
-    const phase = samplePhase([[], [], [100], []], { acks: { nats: 0, stream: 0 } });
+    const phase = samplePhase([[], [], [100], []], { acksOverNats: 0, acksOverStream: 0 });
     const point = summarizePoint(SHAPE, [{ iteration: 1, results: [phase] }], []);
     assert.deepEqual([point.strong.p50Ms, point.fastPathShare, point.ackShare.nats], [null, null, null]);
   });
@@ -70,20 +70,64 @@ describe('summarizePoint', () => {
 
   it('adds up shares, errors and checks over processes', () => {
     const first = samplePhase([[100, 100, 100], [], [], []]);
-    first.recording.fast = 1;
-    first.recording.slowReasons = { leaderConflict: 2 };
-    first.recording.errors = 1;
+    first.fast = 1;
+    first.slowReasons = { leaderConflict: 2 };
+    first.errors = 1;
     const second = samplePhase([times(5, 100), [], [], []], {
       verification: { checked: 10, wrong: 1, found: 10, examples: ['oops'] },
     });
-    second.recording.fast = 1;
-    second.recording.slowReasons = { leaderConflict: 1, witnessGap: 3 };
+    second.fast = 1;
+    second.slowReasons = { leaderConflict: 1, witnessGap: 3 };
     const point = summarizePoint(SHAPE, [{ iteration: 1, results: [first, second] }], []);
     assert.deepEqual(point.slowReasons, { leaderConflict: 3, witnessGap: 3 });
     assert.equal(point.fastPathShare, 0.25);
     assert.deepEqual(point.ackShare, { nats: 0.9, stream: 0.1 });
     assert.deepEqual([point.errors, point.verified, point.foundShare], [1, false, 0.75]);
     assert.deepEqual(point.verification, { checked: 20, wrong: 1, examples: ['oops'] });
+  });
+
+  it('draws a curve per class, up to the slowest operation', () => {
+    const phase = samplePhase([times(999, 1000).concat(50_000), [], [], []]);
+    const { curves } = summarizePoint(SHAPE, [{ iteration: 1, results: [phase] }], []);
+    assert.deepEqual([curves.strongWrite, curves.weakRead], [[], []]);
+    const curve = curves.strongRead;
+    assert.deepEqual([curve[0]?.percentile, curve.at(-2)?.percentile, curve.at(-1)?.percentile], [0, 99.99, 100]);
+    const at = (percentile: number) => curve.find((point) => point.percentile === percentile)?.ms ?? 0;
+    assert.deepEqual([at(0), at(90), at(99)], [1, 1, 1]);
+    assert.ok(at(99.99) > 49 && at(99.99) <= at(100));
+    const rises = curve.slice(1).map((point, step) => point.ms - (curve[step]?.ms ?? 0));
+    assert.ok(
+      rises.every((rise) => rise >= 0),
+      JSON.stringify(curve),
+    );
+  });
+
+  it('says of an open loop what was intended, sent and given up, over processes and windows', () => {
+    const counts = { intended: 100, sent: 90, dropped: 0, inFlightMax: 7, waitingMax: 20, waitingAtEnd: 0 };
+    const phases = [counts, { ...counts, waitingAtEnd: 10 }].map((openLoop) => samplePhase([[100]], { openLoop }));
+    const windows = [
+      { iteration: 1, results: phases },
+      { iteration: 2, results: [samplePhase([[100]], { openLoop: { ...counts, sent: 60, dropped: 40 } })] },
+    ];
+    const { openLoop } = summarizePoint({ ...SHAPE, pendings: 0 }, windows, []);
+    assert.deepEqual(openLoop, {
+      intendedPerSecond: 150,
+      sentPerSecond: 120,
+      intended: 300,
+      sent: 240,
+      dropped: 40,
+      inFlightMax: 14,
+      waitingMax: 40,
+      waitingAtEnd: 10,
+      overloaded: true,
+    });
+  });
+
+  it('does not call an open loop overloaded that kept up, nor a closed one', () => {
+    const openLoop = { intended: 100, sent: 100, dropped: 0, inFlightMax: 7, waitingMax: 20, waitingAtEnd: 0 };
+    const kept = summarizePoint(SHAPE, [{ iteration: 1, results: [samplePhase([[100]], { openLoop })] }], []);
+    assert.equal(kept.openLoop?.overloaded, false);
+    assert.equal(samplePoint(4, [100]).openLoop, null);
   });
 
   it('does not certify a window without a single operation', () => {
@@ -93,10 +137,8 @@ describe('summarizePoint', () => {
 });
 
 describe('judgeGenerator', () => {
-  const good = { cpuShare: 0.6, loopDelayP99Ms: 5, sendLagP99Ms: 0.05, sendLagShare: 0.01, startLagMs: 1, rssBytes: 1 };
-
   it('certifies a generator that kept up', () => {
-    assert.deepEqual(judgeGenerator([good, good]).reasons, []);
+    assert.deepEqual(judgeGenerator([SAMPLE_HEALTH, SAMPLE_HEALTH], 'closed').reasons, []);
   });
 
   for (const [change, reason] of [
@@ -106,9 +148,18 @@ describe('judgeGenerator', () => {
     [{ startLagMs: 500 }, /began 500 ms late/],
   ] as const) {
     it(`refuses ${JSON.stringify(change)} of one process, and says why`, () => {
-      const verdict = judgeGenerator([good, { ...good, ...change }]);
+      const verdict = judgeGenerator([SAMPLE_HEALTH, { ...SAMPLE_HEALTH, ...change }], 'closed');
       assert.equal(verdict.valid, false);
       assert.match(verdict.reasons.join(), reason);
     });
   }
+
+  it('asks in an open loop how late sends were, in share and in time', () => {
+    const late = { ...SAMPLE_HEALTH, sendLagShare: 0.2, sendLagP99Ms: 20 };
+    assert.deepEqual(judgeGenerator([late], 'open').reasons, []);
+    const { valid, reasons } = judgeGenerator([{ ...late, sendLagShare: 0.4, sendLagP99Ms: 30 }], 'open');
+    assert.equal(valid, false);
+    assert.match(reasons[0] ?? '', /later than intended by 40 % of the latency/);
+    assert.match(reasons[1] ?? '', /30.0 ms later than intended \(p99\)/);
+  });
 });

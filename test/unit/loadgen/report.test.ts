@@ -105,7 +105,7 @@ describe('baseline', () => {
     try {
       assert.throws(() => readResult(directory), /--baseline: cannot read/);
       writeFileSync(file, '{"schemaVersion":99,"points":[]}');
-      assert.throws(() => readResult(directory), /no result of schema version 1/);
+      assert.throws(() => readResult(directory), /no result of schema version 2/);
       const saved = sampleResult([samplePoint(2, [100])]);
       writeFileSync(file, JSON.stringify(saved));
       assert.deepEqual(readResult(directory), JSON.parse(JSON.stringify(saved)));

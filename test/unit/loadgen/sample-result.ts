@@ -1,35 +1,52 @@
 // A small result for tests of reports, goals and exit codes.
 
-import { build, encodeIntoCompressedBase64 } from 'hdr-histogram-js';
-
-import { parsePlan, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
+import { createHistogram, encodeHistogram } from '../../../loadgen/histograms.js';
+import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
 import { type PointResult, summarizePoint } from '../../../loadgen/point.js';
 import type { RunResult } from '../../../loadgen/result.js';
-import type { PhaseResult } from '../../../loadgen/worker-messages.js';
+import { TimelineRecorder } from '../../../loadgen/timeline-recorder.js';
+import type { GeneratorHealth, PhaseResult } from '../../../proto/gen/curpho/v1/load_worker.js';
 
-/** One process's measurement: the given latencies in microseconds, by class. */
+/** A generator that kept up. */
+export const SAMPLE_HEALTH: GeneratorHealth = {
+  cpuShare: 0.5,
+  loopDelayP99Ms: 1,
+  sendLagP99Ms: 0.01,
+  sendLagShare: 0.01,
+  startLagMs: 1,
+  rssBytes: 1,
+};
+
+/** One process's measurement in a second: the given latencies in microseconds, by class. */
 export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResult> = {}): PhaseResult {
+  const timeline = new TimelineRecorder();
+  timeline.open(0, 500);
   const histograms = [0, 1, 2, 3].map((index) => {
-    const histogram = build({ highestTrackableValue: 120_000_000, numberOfSignificantValueDigits: 3 });
-    for (const latencyUs of latenciesUs[index] ?? []) histogram.recordValue(latencyUs);
-    return encodeIntoCompressedBase64(histogram);
+    const histogram = createHistogram(3);
+    for (const latencyUs of latenciesUs[index] ?? []) {
+      histogram.recordValue(latencyUs);
+      timeline.completed(0, latencyUs, index < 2, index < 2);
+    }
+    return encodeHistogram(histogram);
   });
-  const strong = (latenciesUs[0]?.length ?? 0) + (latenciesUs[1]?.length ?? 0);
   return {
-    recording: {
-      histograms,
-      operations: latenciesUs.reduce((sum, list) => sum + list.length, 0),
-      fast: strong,
-      slowReasons: {},
-      errors: 0,
-      unknown: 0,
-      errorCodes: {},
-    },
+    histograms,
+    operations: latenciesUs.reduce((sum, list) => sum + list.length, 0),
+    fast: (latenciesUs[0]?.length ?? 0) + (latenciesUs[1]?.length ?? 0),
+    slowReasons: {},
+    errors: 0,
+    unknown: 0,
+    errorCodes: {},
     windowMs: 1000,
     verification: { checked: 10, wrong: 0, found: 5, examples: [] },
-    acks: { nats: 9, stream: 1 },
+    acksOverNats: 9,
+    acksOverStream: 1,
     epochChanges: 0,
-    health: { cpuShare: 0.5, loopDelayP99Ms: 1, sendLagP99Ms: 0.01, sendLagShare: 0.01, startLagMs: 1, rssBytes: 1 },
+    health: SAMPLE_HEALTH,
+    ...timeline.result(),
+    openLoop: undefined,
+    spansDropped: 0,
+    spansExported: 0,
     ...changes,
   };
 }
@@ -46,7 +63,7 @@ export function samplePoint(threads: number, throughputs: number[]): PointResult
 /** A result of the given points. */
 export function sampleResult(points: PointResult[], changes: Partial<RunResult> = {}): RunResult {
   return {
-    schemaVersion: 1,
+    schemaVersion: SCHEMA_VERSION,
     startedAt: '2030-01-01T00:00:00.000Z',
     gitCommit: null,
     dirty: false,
@@ -58,6 +75,9 @@ export function sampleResult(points: PointResult[], changes: Partial<RunResult> 
     viewChanges: 0,
     goalMet: null,
     interrupted: false,
+    workers: [],
+    failures: [],
+    traces: null,
     ...changes,
   };
 }

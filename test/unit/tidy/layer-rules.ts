@@ -15,6 +15,9 @@ interface Layer {
 
 const SHARED_PROTOCOL = 'protocol/[^/]+$';
 
+/** How processes are started, watched and ended: the load generator's own are no other than those of a local cluster. */
+const CHILD_PROCESSES = ['deploy/scheduling', 'deploy/child-guard', 'deploy/child-process', 'deploy/service-process'];
+
 function layer(room: string, may: string[], reason: string, packages = true): Layer {
   return { room: new RegExp(`^${room}`), may: new RegExp(`^(?:${[room, ...may].join('|')})`), packages, reason };
 }
@@ -37,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   layer('cli/', ['client/', 'proto/'], 'the command is a user of the SDK'),
   layer(
     'loadgen/',
-    ['client/', 'tracing/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', 'deploy/scheduling'],
+    ['client/', 'tracing/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', ...CHILD_PROCESSES],
     'the load generator reaches data through the SDK only',
   ),
   layer(

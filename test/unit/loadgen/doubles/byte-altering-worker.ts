@@ -1,11 +1,11 @@
 // A client process whose cluster alters one byte of one value in the whole run.
 
 import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-host.js';
+import { serveWorker } from '../../../../loadgen/worker-program.js';
 
 let isAltered = false;
 
-serveWorker(
+await serveWorker(
   async () =>
     new MemoryClient({
       delayMs: 2,

@@ -1,9 +1,9 @@
 // A client process that ends in the middle of its first load.
 
 import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-host.js';
+import { serveWorker } from '../../../../loadgen/worker-program.js';
 
-serveWorker(
+await serveWorker(
   async () =>
     new MemoryClient({
       delayMs: 2,

@@ -2,7 +2,7 @@
 
 import { connect } from '../../../../client/index.js';
 import type { Client, Session } from '../../../../client/types.js';
-import { serveWorker } from '../../../../loadgen/worker-host.js';
+import { serveWorker } from '../../../../loadgen/worker-program.js';
 
 let isAltered = false;
 
@@ -25,7 +25,7 @@ function lie(session: Session): Session {
   });
 }
 
-serveWorker(async (options): Promise<Client> => {
+await serveWorker(async (options): Promise<Client> => {
   const client = await connect(options);
   return {
     clusterId: client.clusterId,

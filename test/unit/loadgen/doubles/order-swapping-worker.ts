@@ -2,7 +2,7 @@
 
 import type { GetOutcome } from '../../../../client/types.js';
 import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-host.js';
+import { serveWorker } from '../../../../loadgen/worker-program.js';
 
 /** More than there are operations in flight: by then no read can have begun before the newer version was shown. */
 const NEWER_SHOWN_MIN = 40;
@@ -10,7 +10,7 @@ const NEWER_SHOWN_MIN = 40;
 const shown = new Map<string, { first: GetOutcome; newerCount: number }>();
 let isSwapped = false;
 
-serveWorker(
+await serveWorker(
   async () =>
     new MemoryClient({
       delayMs: 2,

@@ -1,8 +1,8 @@
 // A client process whose cluster cannot be reached.
 
 import { ClientError } from '../../../../client/client-error.js';
-import { serveWorker } from '../../../../loadgen/worker-host.js';
+import { serveWorker } from '../../../../loadgen/worker-program.js';
 
-serveWorker(async ({ target }) => {
+await serveWorker(async ({ target }) => {
   throw new ClientError('UNREACHABLE', `nobody answers at ${target}`);
 });

@@ -1,0 +1,29 @@
+// Which charts a result is shown with.
+
+import type { RunResult } from '../../result.js';
+import type { Chart } from '../charts/chart.js';
+import { fastPathChart } from './fast-path.js';
+import { mediansChart } from './medians.js';
+import { percentilesChart } from './percentiles.js';
+import { processesChart } from './processes.js';
+import { throughputChart } from './throughput.js';
+import { timelineCharts } from './timelines.js';
+
+/** The charts by the part of a report in which they stand; parts without figures are empty. */
+export interface ChartGroups {
+  scaling: Chart[];
+  latency: Chart[];
+  timelines: Chart[];
+  processes: Chart[];
+}
+
+/** Draws up all charts that the result has figures for. */
+export function composeCharts(result: RunResult): ChartGroups {
+  const present = (charts: readonly (Chart | null)[]) => charts.filter((chart) => chart !== null);
+  return {
+    scaling: [throughputChart(result), mediansChart(result)],
+    latency: present([percentilesChart(result), fastPathChart(result)]),
+    timelines: timelineCharts(result),
+    processes: present([processesChart(result)]),
+  };
+}
