@@ -116,7 +116,8 @@ export function describeCommit(): Pick<RunResult, 'gitCommit' | 'dirty'> {
       execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
     return { gitCommit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain', '--untracked-files=no') !== '' };
   } catch {
-    return { gitCommit: null, dirty: false };
+    // An image has neither git nor a repository; it is told at build time what it was built from.
+    return { gitCommit: process.env.CURPHO_COMMIT || null, dirty: false };
   }
 }
 

@@ -78,7 +78,7 @@ function checkValidity({ failures, points }: RunResult): Check[] {
   }
   if (alarms.length > 0) return alarms;
   if (points.length === 0) return [check('valid', 'plain', 'nothing was measured')];
-  return [check('valid', 'good', 'the load generator kept up: what was slow was the system')];
+  return [check('valid', 'good', 'the load generator kept up and did not set the pace')];
 }
 
 function checkErrors({ points, viewChanges }: RunResult): Check {
