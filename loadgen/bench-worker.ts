@@ -4,8 +4,8 @@
 
 import { performance } from 'node:perf_hooks';
 
-import { MemoryClient } from './memory-client.js';
-import { LoadWorker } from './worker.js';
+import { MemoryClient } from './worker/memory-client.js';
+import { LoadWorker } from './worker/worker.js';
 
 const threads = Number(process.argv[2] ?? 8);
 const seconds = Number(process.argv[3] ?? 5);

@@ -3,15 +3,15 @@
 
 import { Command, CommanderError } from 'commander';
 
-import { CalibrationError } from './calibrate.js';
+import { CalibrationError } from './calibrate/calibrate.js';
 import { addCalibrateCommand } from './commands/calibrate.js';
 import { addCompareCommand } from './commands/compare.js';
 import { type CliDoors, EXIT_CODES } from './commands/doors.js';
 import { addMeasureCommands } from './commands/measure.js';
 import { addReportCommand } from './commands/report.js';
+import { ClusterError } from './driver/target-cluster.js';
 import { UsageError } from './flag-values.js';
-import { ExitCode } from './result.js';
-import { ClusterError } from './target-cluster.js';
+import { ExitCode } from './outcome/result.js';
 import { WorkerError } from './worker-error.js';
 
 const FIRST_STEPS = `

@@ -1,7 +1,7 @@
 // Entry of the load generator: gives the command line its process and ends with its exit code.
 
 import { runCli } from './cli.js';
-import { ExitCode } from './result.js';
+import { ExitCode } from './outcome/result.js';
 
 const interrupt = new AbortController();
 process.on('SIGINT', () => {

@@ -3,7 +3,6 @@
 
 import { defaultScheduling, type Scheduling } from '../deploy/scheduling.js';
 import { VALUE_BYTES_LIMIT } from '../protocol/limits.js';
-import { ARRIVAL_PATTERNS, type ArrivalPattern } from './arrivals.js';
 import {
   parseChoice,
   parseDuration,
@@ -15,8 +14,6 @@ import {
   parseWhole,
   UsageError,
 } from './flag-values.js';
-import { type GoalCondition, parseGoal } from './goal.js';
-import { KEYS_LIMIT } from './key-space.js';
 import {
   BATCH_DELAY_US_LIMIT,
   CLIENTS_LIMIT,
@@ -29,7 +26,10 @@ import {
   WAITING_LIMIT,
   ZIPF_LIMIT,
 } from './limits.js';
-import { VALUE_BYTES_MIN } from './value-codec.js';
+import { type GoalCondition, parseGoal } from './outcome/goal.js';
+import { ARRIVAL_PATTERNS, type ArrivalPattern } from './worker/arrivals.js';
+import { KEYS_LIMIT } from './worker/key-space.js';
+import { VALUE_BYTES_MIN } from './worker/value-codec.js';
 
 /** Version of `result.json`; raised when a field changes its meaning or goes away. */
 export const SCHEMA_VERSION = 2;

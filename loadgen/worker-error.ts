@@ -4,7 +4,7 @@
 
 import { Metadata, type ServiceError, type StatusObject, status } from '@grpc/grpc-js';
 import { UsageError } from './flag-values.js';
-import { errorCode } from './operation-lane.js';
+import { errorCode } from './worker/operation-lane.js';
 
 /**
  * A load process could not do what it was asked; `code` is the SDK's where the SDK failed. The pool's own are:

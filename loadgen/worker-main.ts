@@ -2,6 +2,6 @@
 // without `--workers` the load generator starts its own.
 
 import { connect } from '../client/index.js';
-import { serveWorker } from './worker-program.js';
+import { serveWorker } from './worker/worker-program.js';
 
 await serveWorker(connect);

@@ -12,13 +12,13 @@ import {
   planSteps,
   STEP_MS_MAX,
   WINDOW_FRAMES,
-} from '../calibrate.js';
+} from '../calibrate/calibrate.js';
+import { Progress } from '../driver/progress.js';
 import { parseChoice, parseDuration } from '../flag-values.js';
-import { Progress } from '../progress.js';
+import { ExitCode } from '../outcome/result.js';
 import type { ReportContent } from '../report/content.js';
 import { formatCount, formatMib, formatShare } from '../report/format.js';
 import { renderTerminal } from '../report/table.js';
-import { ExitCode } from '../result.js';
 import { type CliDoors, EXIT_CODES, type Finish } from './doors.js';
 
 const HELP = `

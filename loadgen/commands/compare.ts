@@ -1,12 +1,16 @@
 // `loadgen compare BEFORE AFTER`: refuses unlike runs, prints the rest. What a difference is, is decided in compare.ts.
 
 import type { Command } from 'commander';
-
-import { type Comparison, compareResults } from '../compare.js';
-import { type ComparedResult, describeComparison, describeOverall, describePoint } from '../describe-comparison.js';
 import { UsageError } from '../flag-values.js';
+import { type Comparison, compareResults } from '../outcome/compare.js';
+import {
+  type ComparedResult,
+  describeComparison,
+  describeOverall,
+  describePoint,
+} from '../outcome/describe-comparison.js';
+import { ExitCode } from '../outcome/result.js';
 import { renderTerminal } from '../report/table.js';
-import { ExitCode } from '../result.js';
 import { type CliDoors, EXIT_CODES, type Finish } from './doors.js';
 import { openSavedResult } from './saved-result.js';
 

@@ -1,6 +1,6 @@
 // What the commands share: their process, and how one leaves its exit code. Knows no command.
 
-import type { ProgressSink } from '../progress.js';
+import type { ProgressSink } from '../driver/progress.js';
 
 /** What the command line needs from its process. */
 export interface CliDoors {

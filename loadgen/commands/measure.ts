@@ -5,8 +5,11 @@ import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Command } from 'commander';
-
+import { Progress } from '../driver/progress.js';
+import { plannedMs, runSweep } from '../driver/sweep.js';
+import { WORKER_ENTRY } from '../driver/worker-pool.js';
 import { UsageError } from '../flag-values.js';
+import { exitCodeOf, type RunResult } from '../outcome/result.js';
 import {
   type OutputPlan,
   type PlanDefaults,
@@ -17,13 +20,9 @@ import {
   STUDY_DEFAULTS,
   SWEEP_DEFAULTS,
 } from '../plan.js';
-import { Progress } from '../progress.js';
 import { composeReport } from '../report/content.js';
 import { renderTerminal } from '../report/table.js';
 import { writeReport } from '../report/write-report.js';
-import { exitCodeOf, type RunResult } from '../result.js';
-import { plannedMs, runSweep } from '../sweep.js';
-import { WORKER_ENTRY } from '../worker-pool.js';
 import { type CliDoors, EXIT_CODES, type Finish } from './doors.js';
 import { addMeasureFlags } from './measure-flags.js';
 import { describeFiles } from './result-files.js';

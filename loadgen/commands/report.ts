@@ -2,11 +2,10 @@
 // report/.
 
 import type { Command } from 'commander';
-
+import { ExitCode } from '../outcome/result.js';
 import { composeReport } from '../report/content.js';
 import { renderTerminal } from '../report/table.js';
 import { writeReport } from '../report/write-report.js';
-import { ExitCode } from '../result.js';
 import { type CliDoors, EXIT_CODES, type Finish } from './doors.js';
 import { describeFiles } from './result-files.js';
 import { openSavedResult, resultDirectory } from './saved-result.js';

@@ -1,9 +1,8 @@
 // Says where the files of a result are and what to do with them. Writes none of them.
 
 import path from 'node:path';
-
+import type { RunResult } from '../outcome/result.js';
 import type { ReportFiles } from '../report/write-report.js';
-import type { RunResult } from '../result.js';
 import { RESULT_FILE } from './saved-result.js';
 
 /** One line per file, each with a newline. */

@@ -3,7 +3,7 @@
 
 import path from 'node:path';
 
-import { type RunResult, readResult } from '../result.js';
+import { type RunResult, readResult } from '../outcome/result.js';
 
 /** File name of a saved result in its directory. */
 export const RESULT_FILE = 'result.json';

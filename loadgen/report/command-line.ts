@@ -1,7 +1,7 @@
 // The command line that repeats a measurement, from its plan alone. Every setting is written out: defaults may change,
 // a result may not.
 
-import { describeGoal } from '../goal.js';
+import { describeGoal } from '../outcome/goal.js';
 import type { LoadPlan } from '../plan.js';
 
 /** The command as it is typed in a shell, in pieces that belong together. Where the result goes is left to the defaults. */

@@ -2,11 +2,11 @@
 // that a report can be made again at any time; knows no output format.
 
 import type { SlowReason } from '../../client/types.js';
-import { compareWithBaseline } from '../baseline.js';
+import { compareWithBaseline } from '../outcome/baseline.js';
+import type { PointResult } from '../outcome/point.js';
+import type { RunResult } from '../outcome/result.js';
+import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../outcome/seed-study.js';
 import type { LoadPlan } from '../plan.js';
-import type { PointResult } from '../point.js';
-import type { RunResult } from '../result.js';
-import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../seed-study.js';
 import { commandLinePieces } from './command-line.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
 import { describeCheck, judgeRun } from './verdict.js';

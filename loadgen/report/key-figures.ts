@@ -1,7 +1,7 @@
 // The handful of figures that a reader wants first.
 
-import type { RunResult } from '../result.js';
-import { studyRow } from '../seed-study.js';
+import type { RunResult } from '../outcome/result.js';
+import { studyRow } from '../outcome/seed-study.js';
 import { formatCount, formatMs, formatRate, formatShare, formatStreams } from './format.js';
 
 /** A figure with its meaning. */

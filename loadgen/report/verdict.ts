@@ -1,10 +1,10 @@
 // Whether a result may be believed, and whether it shows what it was asked for: one check after the other. Terminal,
 // Markdown and page say the same checks. Knows results, no output format.
 
-import { describeGoal } from '../goal.js';
-import type { PointResult } from '../point.js';
-import type { RunResult } from '../result.js';
-import { STUDY_GOAL_OPS_PER_SECOND, STUDY_WEAK_P50_MS_MAX } from '../seed-study.js';
+import { describeGoal } from '../outcome/goal.js';
+import type { PointResult } from '../outcome/point.js';
+import type { RunResult } from '../outcome/result.js';
+import { STUDY_GOAL_OPS_PER_SECOND, STUDY_WEAK_P50_MS_MAX } from '../outcome/seed-study.js';
 import { formatChange, formatCount, formatCounts, formatShare, joinWords } from './format.js';
 
 /** One thing that was checked. An alarm means that figures must not be used; its name is in capitals. */

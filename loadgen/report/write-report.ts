@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import type { RunResult } from '../result.js';
+import type { RunResult } from '../outcome/result.js';
 import { composeReport } from './content.js';
 import { composeCharts } from './figures/all-charts.js';
 import { renderMarkdown } from './markdown.js';

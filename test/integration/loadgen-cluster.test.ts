@@ -11,8 +11,8 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../loadgen/cli.js';
+import { ExitCode, type RunResult } from '../../loadgen/outcome/result.js';
 import { SCHEMA_VERSION } from '../../loadgen/plan.js';
-import { ExitCode, type RunResult } from '../../loadgen/result.js';
 import { Sink } from '../unit/loadgen/sink.js';
 
 const MAIN = fileURLToPath(new URL('../../loadgen/main.js', import.meta.url));

@@ -1,7 +1,7 @@
 // A driver that vanishes: started as a process of its own by loadgen-workers.test.ts, it runs a phase that outlasts any
 // test and says on stdout who drives what, once load flows. It is ended by kill -9.
 
-import { WorkerPool } from '../../loadgen/worker-pool.js';
+import { WorkerPool } from '../../loadgen/driver/worker-pool.js';
 import { samplePlan } from '../unit/loadgen/worker-samples.js';
 
 const [target = '', workers = ''] = process.argv.slice(2);

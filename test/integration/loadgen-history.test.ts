@@ -5,8 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runCli } from '../../loadgen/cli.js';
-import { ExitCode } from '../../loadgen/result.js';
-import { WORKER_ENTRY } from '../../loadgen/worker-pool.js';
+import { WORKER_ENTRY } from '../../loadgen/driver/worker-pool.js';
+import { ExitCode } from '../../loadgen/outcome/result.js';
 import { checkHistory, parseHistory } from '../checkers/index.js';
 import { Sink } from '../unit/loadgen/sink.js';
 

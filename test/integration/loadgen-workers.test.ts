@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { type LocalCluster, startLocalCluster } from '../../deploy/local-cluster.js';
+import { WORKER_ENTRY, WorkerError, type WorkerMember, WorkerPool } from '../../loadgen/driver/worker-pool.js';
 import { wallClockUs } from '../../loadgen/wall-clock.js';
-import { WORKER_ENTRY, WorkerError, type WorkerMember, WorkerPool } from '../../loadgen/worker-pool.js';
 import {
   type CancelRequest,
   type CancelResponse,

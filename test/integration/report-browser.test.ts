@@ -7,9 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-
+import type { RunResult } from '../../loadgen/outcome/result.js';
 import { renderHtml } from '../../loadgen/report/page/html.js';
-import type { RunResult } from '../../loadgen/result.js';
 import { openBrowser } from '../support/browser.js';
 import {
   FAINT_TEXT,

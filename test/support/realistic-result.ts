@@ -1,12 +1,12 @@
 // A result as a real sweep gave it, for tests and pictures of reports: the figures of one measured run (four points, three
 // iterations) are spread out again into latencies, parts of windows and processes, the same on every machine.
 
-import { parseGoal } from '../../loadgen/goal.js';
-import { createHistogram, encodeHistogram } from '../../loadgen/histograms.js';
+import { parseGoal } from '../../loadgen/outcome/goal.js';
+import { type PointResult, summarizePoint } from '../../loadgen/outcome/point.js';
+import type { RunResult } from '../../loadgen/outcome/result.js';
 import { parsePlan, SCHEMA_VERSION, STUDY_DEFAULTS } from '../../loadgen/plan.js';
-import { type PointResult, summarizePoint } from '../../loadgen/point.js';
-import { Random } from '../../loadgen/random.js';
-import type { RunResult } from '../../loadgen/result.js';
+import { createHistogram, encodeHistogram } from '../../loadgen/worker/histograms.js';
+import { Random } from '../../loadgen/worker/random.js';
 import type { PhaseResult, TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
 
 /** What was measured at one stream count. */

@@ -1,6 +1,6 @@
 // Which charts a result is shown with.
 
-import type { RunResult } from '../../result.js';
+import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { fastPathChart } from './fast-path.js';
 import { mediansChart } from './medians.js';

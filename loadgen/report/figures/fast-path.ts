@@ -1,8 +1,8 @@
 // The chart of strong operations that left the fast path, by reason.
 
 import type { SlowReason } from '../../../client/types.js';
-import type { PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
+import type { PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { SERIES_TONES } from '../charts/palette.js';
 import { axisFromZero } from '../charts/scale.js';

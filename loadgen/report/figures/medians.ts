@@ -1,8 +1,8 @@
 // The chart of weak and strong medians against streams, our points beside the study's.
 
-import type { PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
-import { STUDY_ROWS, STUDY_WEAK_P50_MS_MAX, studyRow } from '../../seed-study.js';
+import type { PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
+import { STUDY_ROWS, STUDY_WEAK_P50_MS_MAX, studyRow } from '../../outcome/seed-study.js';
 import type { Chart, Mark, Series } from '../charts/chart.js';
 import { logAxis } from '../charts/scale.js';
 import { formatMs, formatMsDigits, formatStreams, formatTick, joinWords } from '../format.js';

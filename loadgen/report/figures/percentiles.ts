@@ -1,8 +1,8 @@
 // The chart of latency by percentile, one panel for each point and one line for each class of operations.
 
-import type { PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
-import type { OperationClass } from '../../workload.js';
+import type { PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
+import type { OperationClass } from '../../worker/workload.js';
 import type { Chart, ChartPoint, LinePanel, Mark } from '../charts/chart.js';
 import { type Axis, logAxis } from '../charts/scale.js';
 import { formatMs, formatMsDigits, formatStreams, formatTick, joinWords } from '../format.js';

@@ -1,8 +1,8 @@
 // The chart of processor time by role.
 
-import type { PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
-import { mean } from '../../statistics.js';
+import type { PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
+import { mean } from '../../outcome/statistics.js';
 import type { Chart } from '../charts/chart.js';
 import { SERIES_TONES } from '../charts/palette.js';
 import { axisFromZero } from '../charts/scale.js';

@@ -1,8 +1,8 @@
 // The chart of throughput against streams, our points beside the study's.
 
-import type { PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
-import { STUDY_GOAL_OPS_PER_SECOND, STUDY_ROWS, studyRow } from '../../seed-study.js';
+import type { PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
+import { STUDY_GOAL_OPS_PER_SECOND, STUDY_ROWS, studyRow } from '../../outcome/seed-study.js';
 import type { Chart, Mark } from '../charts/chart.js';
 import { axisFromZero } from '../charts/scale.js';
 import { formatChange, formatCount, formatRate, formatShare, formatStreams, formatTick } from '../format.js';

@@ -1,8 +1,8 @@
 // The charts of how windows went from beginning to end, one for each point with a pair of panels for each iteration.
 
-import type { IterationResult, PointResult } from '../../point.js';
-import type { RunResult } from '../../result.js';
-import { median } from '../../statistics.js';
+import type { IterationResult, PointResult } from '../../outcome/point.js';
+import type { RunResult } from '../../outcome/result.js';
+import { median } from '../../outcome/statistics.js';
 import type { Chart, LinePanel, Mark, Series } from '../charts/chart.js';
 import { type Axis, axisFromZero, logAxis } from '../charts/scale.js';
 import { formatMsDigits, formatRate, formatShare, formatStreams, formatTick } from '../format.js';

@@ -1,7 +1,7 @@
 // The report as one page that needs nothing but itself: no network, no script. Decides what stands where; what is said
 // comes from content.ts and figures/, how it looks from style.ts.
 
-import type { RunResult } from '../../result.js';
+import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { element, escapeText } from '../charts/svg.js';
 import { commandLinePieces } from '../command-line.js';

@@ -1,9 +1,9 @@
 // The schedule of an open loop: repeatable, exact in its mean, and Poisson where it says so.
 
 import assert from 'node:assert/strict';
-import { type ArrivalPattern, Arrivals } from '../../../loadgen/arrivals.js';
-import { Random } from '../../../loadgen/random.js';
-import { mean } from '../../../loadgen/statistics.js';
+import { mean } from '../../../loadgen/outcome/statistics.js';
+import { type ArrivalPattern, Arrivals } from '../../../loadgen/worker/arrivals.js';
+import { Random } from '../../../loadgen/worker/random.js';
 
 function schedule(pattern: ArrivalPattern, rate: number, count: number, seed = 1): number[] {
   const arrivals = new Arrivals({ rate, pattern, random: new Random(seed) });

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { ClientError } from '../../../client/client-error.js';
 import type { Session } from '../../../client/types.js';
-import { ClosedLoop } from '../../../loadgen/closed-loop.js';
-import { MemoryClient } from '../../../loadgen/memory-client.js';
-import { Recorder } from '../../../loadgen/recorder.js';
+import { ClosedLoop } from '../../../loadgen/worker/closed-loop.js';
+import { MemoryClient } from '../../../loadgen/worker/memory-client.js';
+import { Recorder } from '../../../loadgen/worker/recorder.js';
 import { createDoors, openStreams } from './loop-stage.js';
 
 /** The session with every `get` replaced. */

@@ -1,13 +1,13 @@
 // Comparisons of made-up results: what is called a difference, what is not, and which runs are not alike.
 
 import assert from 'node:assert/strict';
-import { type Comparison, compareResults } from '../../../loadgen/compare.js';
-import { describeComparison, describeOverall, describePoint } from '../../../loadgen/describe-comparison.js';
-import { findCautions, findDifferences } from '../../../loadgen/likeness.js';
+import { type Comparison, compareResults } from '../../../loadgen/outcome/compare.js';
+import { describeComparison, describeOverall, describePoint } from '../../../loadgen/outcome/describe-comparison.js';
+import { findCautions, findDifferences } from '../../../loadgen/outcome/likeness.js';
+import type { OpenLoopResult, PointResult } from '../../../loadgen/outcome/point.js';
+import type { RunResult } from '../../../loadgen/outcome/result.js';
 import { parsePlan, type RawFlags, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
-import type { OpenLoopResult, PointResult } from '../../../loadgen/point.js';
 import { renderTerminal } from '../../../loadgen/report/table.js';
-import type { RunResult } from '../../../loadgen/result.js';
 import { comparedPoint } from './compared-point.js';
 import { sampleResult } from './sample-result.js';
 

@@ -1,7 +1,7 @@
 // Points with made-up figures, for tests of comparisons.
 
-import type { PointResult } from '../../../loadgen/point.js';
-import { mean, median } from '../../../loadgen/statistics.js';
+import type { PointResult } from '../../../loadgen/outcome/point.js';
+import { mean, median } from '../../../loadgen/outcome/statistics.js';
 import { samplePoint } from './sample-result.js';
 
 /** Figures by iteration; what is left out is the same in every iteration. */

@@ -1,7 +1,7 @@
 // Goals: what can be said, what is refused, and when one is met.
 
 import assert from 'node:assert/strict';
-import { describeGoal, type GoalFigures, meetsGoal, parseGoal } from '../../../loadgen/goal.js';
+import { describeGoal, type GoalFigures, meetsGoal, parseGoal } from '../../../loadgen/outcome/goal.js';
 
 const figures: GoalFigures = {
   opsPerSecond: 23_000,

@@ -8,8 +8,8 @@ import {
   LATENCY_US_MAX,
   LatencyCounts,
   mergeHistograms,
-} from '../../../loadgen/histograms.js';
-import { Random } from '../../../loadgen/random.js';
+} from '../../../loadgen/worker/histograms.js';
+import { Random } from '../../../loadgen/worker/random.js';
 
 const BORDERS = [0, 1, 127, 128, 255, 256, 257, 511, 512, 1023, 1024, 2047, 2048, 2049, 4095, 4096, LATENCY_US_MAX];
 

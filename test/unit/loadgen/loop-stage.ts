@@ -1,14 +1,14 @@
 // What a loop needs to run in a test: doors that record and verify from the beginning, and streams over some client.
 
 import type { Client, Session } from '../../../client/types.js';
-import { KeySpace } from '../../../loadgen/key-space.js';
-import { type LoopDoors, openStreamSession, type Stream } from '../../../loadgen/operation-lane.js';
-import { Recorder } from '../../../loadgen/recorder.js';
-import { SendLag } from '../../../loadgen/self-check.js';
-import { ValueCodec } from '../../../loadgen/value-codec.js';
-import { Verifier } from '../../../loadgen/verifier.js';
-import { Workload } from '../../../loadgen/workload.js';
-import { Zipf } from '../../../loadgen/zipf.js';
+import { KeySpace } from '../../../loadgen/worker/key-space.js';
+import { type LoopDoors, openStreamSession, type Stream } from '../../../loadgen/worker/operation-lane.js';
+import { Recorder } from '../../../loadgen/worker/recorder.js';
+import { SendLag } from '../../../loadgen/worker/self-check.js';
+import { ValueCodec } from '../../../loadgen/worker/value-codec.js';
+import { Verifier } from '../../../loadgen/worker/verifier.js';
+import { Workload } from '../../../loadgen/worker/workload.js';
+import { Zipf } from '../../../loadgen/worker/zipf.js';
 
 const KEYS = 50;
 const MIX = { weakRatio: 0.5, writeRatio: 0.3 };

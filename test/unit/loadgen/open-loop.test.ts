@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { ClientError } from '../../../client/client-error.js';
 import type { Session } from '../../../client/types.js';
-import { Arrivals } from '../../../loadgen/arrivals.js';
-import { decodeHistogram, mergeHistograms } from '../../../loadgen/histograms.js';
-import { MemoryClient } from '../../../loadgen/memory-client.js';
-import { OpenLoop, type OpenLoopLimits } from '../../../loadgen/open-loop.js';
-import { Random } from '../../../loadgen/random.js';
-import type { Recorder } from '../../../loadgen/recorder.js';
-import { ThreadWakeup, type Wakeup } from '../../../loadgen/wakeup.js';
+import { Arrivals } from '../../../loadgen/worker/arrivals.js';
+import { decodeHistogram, mergeHistograms } from '../../../loadgen/worker/histograms.js';
+import { MemoryClient } from '../../../loadgen/worker/memory-client.js';
+import { OpenLoop, type OpenLoopLimits } from '../../../loadgen/worker/open-loop.js';
+import { Random } from '../../../loadgen/worker/random.js';
+import type { Recorder } from '../../../loadgen/worker/recorder.js';
+import { ThreadWakeup, type Wakeup } from '../../../loadgen/worker/wakeup.js';
 import { createDoors, openStreams } from './loop-stage.js';
 
 const NO_LIMITS = { inFlightLimit: 1000, waitingLimit: 1000 };

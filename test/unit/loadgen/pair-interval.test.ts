@@ -1,7 +1,7 @@
 // Intervals from all pairs: against brute force and against bounds worked out by hand.
 
 import assert from 'node:assert/strict';
-import { CONFIDENCE_LEAST, ratioInterval } from '../../../loadgen/pair-interval.js';
+import { CONFIDENCE_LEAST, ratioInterval } from '../../../loadgen/outcome/pair-interval.js';
 
 /** Whether 1 lies outside of the interval, for every way to deal the ranks 1 … n + m to two sides. */
 function dealRanks(n: number, m: number): boolean[] {

@@ -1,10 +1,10 @@
 // Points: percentiles of merged histograms, medians and trends of iterations, shares, validity.
 
 import assert from 'node:assert/strict';
-import { summarizePoint } from '../../../loadgen/point.js';
-import { rotateWindows } from '../../../loadgen/rotation.js';
-import { judgeGenerator } from '../../../loadgen/self-check.js';
-import { median, spread, trend } from '../../../loadgen/statistics.js';
+import { rotateWindows } from '../../../loadgen/driver/rotation.js';
+import { summarizePoint } from '../../../loadgen/outcome/point.js';
+import { median, spread, trend } from '../../../loadgen/outcome/statistics.js';
+import { judgeGenerator } from '../../../loadgen/worker/self-check.js';
 import { SAMPLE_HEALTH, samplePhase, samplePoint } from './sample-result.js';
 
 const SHAPE = { clients: 2, threads: 4, pendings: 10 };

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { compareWithBaseline } from '../../../loadgen/baseline.js';
-import { parseGoal } from '../../../loadgen/goal.js';
+import { compareWithBaseline } from '../../../loadgen/outcome/baseline.js';
+import { parseGoal } from '../../../loadgen/outcome/goal.js';
+import { exitCodeOf, judgeGoal, readResult } from '../../../loadgen/outcome/result.js';
+import { STUDY_ROWS } from '../../../loadgen/outcome/seed-study.js';
+import { mean } from '../../../loadgen/outcome/statistics.js';
 import { parsePlan, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
 import { composeReport } from '../../../loadgen/report/content.js';
 import { renderMarkdown } from '../../../loadgen/report/markdown.js';
 import { renderTerminal } from '../../../loadgen/report/table.js';
-import { exitCodeOf, judgeGoal, readResult } from '../../../loadgen/result.js';
-import { STUDY_ROWS } from '../../../loadgen/seed-study.js';
-import { mean } from '../../../loadgen/statistics.js';
 import { samplePoint, sampleResult } from './sample-result.js';
 
 describe('exitCodeOf', () => {

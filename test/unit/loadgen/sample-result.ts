@@ -1,10 +1,10 @@
 // A small result for tests of reports, goals and exit codes.
 
-import { createHistogram, encodeHistogram } from '../../../loadgen/histograms.js';
+import { type PointResult, summarizePoint } from '../../../loadgen/outcome/point.js';
+import type { RunResult } from '../../../loadgen/outcome/result.js';
 import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
-import { type PointResult, summarizePoint } from '../../../loadgen/point.js';
-import type { RunResult } from '../../../loadgen/result.js';
-import { TimelineRecorder } from '../../../loadgen/timeline-recorder.js';
+import { createHistogram, encodeHistogram } from '../../../loadgen/worker/histograms.js';
+import { TimelineRecorder } from '../../../loadgen/worker/timeline-recorder.js';
 import type { GeneratorHealth, PhaseResult } from '../../../proto/gen/curpho/v1/load_worker.js';
 
 /** A generator that kept up. */

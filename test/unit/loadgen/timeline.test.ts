@@ -1,8 +1,8 @@
 // Timelines: parts of a window as one process records them, and as several processes add up to.
 
 import assert from 'node:assert/strict';
-import { mergeTimelines } from '../../../loadgen/timeline.js';
-import { bucketMsOf, TimelineRecorder } from '../../../loadgen/timeline-recorder.js';
+import { mergeTimelines } from '../../../loadgen/outcome/timeline.js';
+import { bucketMsOf, TimelineRecorder } from '../../../loadgen/worker/timeline-recorder.js';
 
 /** A recorder of a window that began at 1,000 ms, fed with weak operations of 1 ms that end at the given times. */
 function recordWeak(timesMs: readonly number[], bucketMs: number): TimelineRecorder {

@@ -1,7 +1,7 @@
 // Values: what is written comes back, and any damage is noticed.
 
 import assert from 'node:assert/strict';
-import { checksum, VALUE_BYTES_MIN, ValueCodec } from '../../../loadgen/value-codec.js';
+import { checksum, VALUE_BYTES_MIN, ValueCodec } from '../../../loadgen/worker/value-codec.js';
 
 describe('ValueCodec', () => {
   for (const valueBytes of [VALUE_BYTES_MIN, 25, 26, 27, 100, 4096]) {

@@ -1,8 +1,8 @@
 // The judge of reads: what is wrong is caught, and what is merely concurrent, or beyond a view change, is left alone.
 
 import assert from 'node:assert/strict';
-import { ValueCodec } from '../../../loadgen/value-codec.js';
-import { ReadExpectation, type SessionView, Verifier } from '../../../loadgen/verifier.js';
+import { ValueCodec } from '../../../loadgen/worker/value-codec.js';
+import { ReadExpectation, type SessionView, Verifier } from '../../../loadgen/worker/verifier.js';
 
 const KEY = 5;
 const codec = new ValueCodec(100);

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { ClientError } from '../../../client/client-error.js';
+import { describeSkew, measureClock } from '../../../loadgen/driver/worker-link.js';
+import { sumProgress } from '../../../loadgen/driver/worker-pool.js';
 import { UsageError } from '../../../loadgen/flag-values.js';
+import { parseWorkerFlags, WORKER_HELP } from '../../../loadgen/worker/worker-program.js';
 import { decodeFailure, encodeFailure, WorkerError } from '../../../loadgen/worker-error.js';
-import { describeSkew, measureClock } from '../../../loadgen/worker-link.js';
-import { sumProgress } from '../../../loadgen/worker-pool.js';
-import { parseWorkerFlags, WORKER_HELP } from '../../../loadgen/worker-program.js';
 
 /** The exchange with a process whose clock is `offsetUs` ahead, over a line with these delays. */
 function exchange(offsetUs: number, { thereUs, workUs, backUs }: { thereUs: number; workUs: number; backUs: number }) {

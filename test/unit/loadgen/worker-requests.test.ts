@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { UsageError } from '../../../loadgen/flag-values.js';
-import { checkPlan, checkPreload, checkPrepare, checkRunId, checkStart } from '../../../loadgen/worker-requests.js';
+import {
+  checkPlan,
+  checkPreload,
+  checkPrepare,
+  checkRunId,
+  checkStart,
+} from '../../../loadgen/worker/worker-requests.js';
 import type { LoadWorkerStartRequest, PlanRequest } from '../../../proto/gen/curpho/v1/load_worker.js';
 import { samplePhase, samplePlan } from './worker-samples.js';
 

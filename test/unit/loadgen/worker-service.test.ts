@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { wallClockUs } from '../../../loadgen/wall-clock.js';
+import { type PlannedLoad, WorkerService } from '../../../loadgen/worker/worker-service.js';
 import { WorkerError } from '../../../loadgen/worker-error.js';
-import { type PlannedLoad, WorkerService } from '../../../loadgen/worker-service.js';
 import type { PhaseResult, PlanRequest } from '../../../proto/gen/curpho/v1/load_worker.js';
 import { PhaseResult as PhaseResultMessage } from '../../../proto/gen/curpho/v1/load_worker.js';
 import { samplePhase, samplePlan } from './worker-samples.js';

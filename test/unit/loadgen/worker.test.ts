@@ -1,9 +1,9 @@
 // A client process without the process: what it says of a phase, in a closed and in an open loop.
 
 import assert from 'node:assert/strict';
-import { decodeHistogram } from '../../../loadgen/histograms.js';
-import { MemoryClient } from '../../../loadgen/memory-client.js';
-import { LoadWorker } from '../../../loadgen/worker.js';
+import { decodeHistogram } from '../../../loadgen/worker/histograms.js';
+import { MemoryClient } from '../../../loadgen/worker/memory-client.js';
+import { LoadWorker } from '../../../loadgen/worker/worker.js';
 import type { LoadWorkerStartRequest, PhaseResult, PlanRequest } from '../../../proto/gen/curpho/v1/load_worker.js';
 import { samplePhase, samplePlan } from './worker-samples.js';
 

@@ -1,10 +1,10 @@
 // The workload: exact ratios, the same operations for the same seed, keys that are scattered and all reachable.
 
 import assert from 'node:assert/strict';
-import { KeySpace } from '../../../loadgen/key-space.js';
-import { Random } from '../../../loadgen/random.js';
-import { MixDeck, Workload } from '../../../loadgen/workload.js';
-import { Zipf } from '../../../loadgen/zipf.js';
+import { KeySpace } from '../../../loadgen/worker/key-space.js';
+import { Random } from '../../../loadgen/worker/random.js';
+import { MixDeck, Workload } from '../../../loadgen/worker/workload.js';
+import { Zipf } from '../../../loadgen/worker/zipf.js';
 
 function countClasses(weakRatio: number, writeRatio: number, operations: number): number[] {
   const deck = new MixDeck({ weakRatio, writeRatio }, new Random(5));

@@ -1,8 +1,8 @@
 // Zipf: the realised popularity of ranks against the theory, below, at and above exponent 1.
 
 import assert from 'node:assert/strict';
-import { Random } from '../../../loadgen/random.js';
-import { Zipf } from '../../../loadgen/zipf.js';
+import { Random } from '../../../loadgen/worker/random.js';
+import { Zipf } from '../../../loadgen/worker/zipf.js';
 
 const DRAWS = 400_000;
 

@@ -1,7 +1,7 @@
 // A client process whose cluster alters one byte of one value in the whole run.
 
-import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-program.js';
+import { MemoryClient } from '../../../../loadgen/worker/memory-client.js';
+import { serveWorker } from '../../../../loadgen/worker/worker-program.js';
 
 let isAltered = false;
 

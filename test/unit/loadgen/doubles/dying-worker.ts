@@ -1,7 +1,7 @@
 // A client process that ends in the middle of its first load.
 
-import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-program.js';
+import { MemoryClient } from '../../../../loadgen/worker/memory-client.js';
+import { serveWorker } from '../../../../loadgen/worker/worker-program.js';
 
 await serveWorker(
   async () =>

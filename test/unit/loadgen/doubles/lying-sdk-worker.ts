@@ -2,7 +2,7 @@
 
 import { connect } from '../../../../client/index.js';
 import type { Client, Session } from '../../../../client/types.js';
-import { serveWorker } from '../../../../loadgen/worker-program.js';
+import { serveWorker } from '../../../../loadgen/worker/worker-program.js';
 
 let isAltered = false;
 

@@ -1,8 +1,8 @@
 // A client process whose cluster shows two versions of one key in the wrong order, once: a newer one, then an older one.
 
 import type { GetOutcome } from '../../../../client/types.js';
-import { MemoryClient } from '../../../../loadgen/memory-client.js';
-import { serveWorker } from '../../../../loadgen/worker-program.js';
+import { MemoryClient } from '../../../../loadgen/worker/memory-client.js';
+import { serveWorker } from '../../../../loadgen/worker/worker-program.js';
 
 /** More than there are operations in flight: by then no read can have begun before the newer version was shown. */
 const NEWER_SHOWN_MIN = 40;

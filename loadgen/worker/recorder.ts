@@ -2,8 +2,8 @@
 // errors, and the same in parts of the window. Histograms leave the process encoded, because percentiles may only be
 // taken from merged ones.
 
-import type { Answered } from '../client/types.js';
-import type { PhaseResult } from '../proto/gen/curpho/v1/load_worker.js';
+import type { Answered } from '../../client/types.js';
+import type { PhaseResult } from '../../proto/gen/curpho/v1/load_worker.js';
 import { LATENCY_US_MAX, LatencyCounts } from './histograms.js';
 import { bucketMsOf, TimelineRecorder } from './timeline-recorder.js';
 import type { ClassIndex } from './workload.js';

@@ -1,7 +1,7 @@
 // The cluster under load: an existing one, or a local one of our own with the plan's settings. Knows how to get one and
 // how to be rid of it, nothing of what it is used for.
 
-import type { LoadPlan } from './plan.js';
+import type { LoadPlan } from '../plan.js';
 
 /** One service process of a local cluster. */
 export interface ServiceProcess {
@@ -31,7 +31,7 @@ const WITNESSES = 3;
 export async function openTargetCluster(plan: LoadPlan, otlpUrl: string): Promise<TargetCluster> {
   if (plan.target !== null) return { target: plan.target, services: [], stop: async () => {} };
   // Loaded here, because a run against an existing cluster has no use for it.
-  const { startLocalCluster } = await import('../deploy/local-cluster.js');
+  const { startLocalCluster } = await import('../../deploy/local-cluster.js');
   try {
     return await startLocalCluster({
       replicas: REPLICAS,

@@ -4,9 +4,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-import { type Scheduling, scheduled } from '../deploy/scheduling.js';
+import { type Scheduling, scheduled } from '../../deploy/scheduling.js';
+import { describeMachine, type Machine } from '../outcome/result.js';
 import type { FrameFigures, FrameStep, TimerFigures } from './frame-driver.js';
-import { describeMachine, type Machine } from './result.js';
 
 /** Version of the document that `calibrate --json` prints. */
 export const CALIBRATION_SCHEMA_VERSION = 1;

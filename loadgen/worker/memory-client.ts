@@ -13,7 +13,7 @@ import type {
   Session,
   WeakWrite,
   WriteOutcome,
-} from '../client/types.js';
+} from '../../client/types.js';
 
 interface Version {
   value: Uint8Array;

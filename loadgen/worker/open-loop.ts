@@ -2,7 +2,7 @@
 // latency counts from that time. Sends that are late are sent late, never skipped and never moved. Knows when to issue;
 // what an operation is belongs to operation-lane.ts, how precisely one can wait to wakeup.ts.
 
-import type { OpenLoopCounts } from '../proto/gen/curpho/v1/load_worker.js';
+import type { OpenLoopCounts } from '../../proto/gen/curpho/v1/load_worker.js';
 import type { Arrivals } from './arrivals.js';
 import { type LaneOwner, type LoadLoop, type LoopDoors, OperationLane, type Stream } from './operation-lane.js';
 import type { Wakeup } from './wakeup.js';

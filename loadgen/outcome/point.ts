@@ -3,14 +3,14 @@
 
 import type { Histogram } from 'hdr-histogram-js';
 
-import type { SlowReason } from '../client/types.js';
-import type { OpenLoopCounts, PhaseResult } from '../proto/gen/curpho/v1/load_worker.js';
+import type { SlowReason } from '../../client/types.js';
+import type { OpenLoopCounts, PhaseResult } from '../../proto/gen/curpho/v1/load_worker.js';
+import { decodeHistogram, mergeHistograms } from '../worker/histograms.js';
+import { judgeGenerator, type SelfCheckVerdict } from '../worker/self-check.js';
+import type { OperationClass } from '../worker/workload.js';
 import type { GoalFigures } from './goal.js';
-import { decodeHistogram, mergeHistograms } from './histograms.js';
-import { judgeGenerator, type SelfCheckVerdict } from './self-check.js';
 import { median, spread, trend } from './statistics.js';
 import { mergeTimelines, type Timeline } from './timeline.js';
-import type { OperationClass } from './workload.js';
 
 /** Latency of a set of operations, milliseconds; null where there were none. */
 export interface LatencySummary {

@@ -1,7 +1,7 @@
 // Records how a window goes, part by part, in one process. A part is a pair of coarse histograms and four counters; what
 // an operation costs here is a comparison and one more count. Knows nothing of how parts are merged or shown.
 
-import type { TimelineBucket } from '../proto/gen/curpho/v1/load_worker.js';
+import type { TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
 import { LatencyCounts } from './histograms.js';
 
 const BUCKET_MS_MIN = 50;

@@ -10,19 +10,19 @@ import type {
   PhaseProgress,
   PhaseResult,
   PlanRequest,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import type { LoadPlan, OutputPlan } from './plan.js';
-import { SCHEMA_VERSION } from './plan.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
 import {
   addVerifications,
   type PointResult,
   type ProcessShare,
   summarizePoint,
   type WindowMeasurement,
-} from './point.js';
+} from '../outcome/point.js';
+import { describeCommit, describeMachine, judgeGoal, type RunResult, type WarmupResult } from '../outcome/result.js';
+import type { LoadPlan, OutputPlan } from '../plan.js';
+import { SCHEMA_VERSION } from '../plan.js';
 import { readProcessUsage } from './process-usage.js';
 import type { Progress } from './progress.js';
-import { describeCommit, describeMachine, judgeGoal, type RunResult, type WarmupResult } from './result.js';
 import { rotateWindows, type Window } from './rotation.js';
 import { openTargetCluster, type TargetCluster } from './target-cluster.js';
 import { openTraceRecording } from './trace-recording.js';

@@ -1,6 +1,8 @@
 // Puts a comparison into words and rows: what was shown, what was not, and what an interval cannot know. Knows no file
 // and no output format.
 
+import type { ReportContent, ReportTable } from '../report/content.js';
+import { formatChange, formatCount, formatMs, formatShare } from '../report/format.js';
 import {
   CHANGE_LEAST,
   type Comparison,
@@ -10,8 +12,6 @@ import {
   type PointComparison,
 } from './compare.js';
 import { SIDE_VALUES_LEAST } from './pair-interval.js';
-import type { ReportContent, ReportTable } from './report/content.js';
-import { formatChange, formatCount, formatMs, formatShare } from './report/format.js';
 import type { RunResult } from './result.js';
 
 /** A result and where it was read. */

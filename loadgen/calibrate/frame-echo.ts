@@ -10,7 +10,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js';
 
-import { FRAME_BYTES_HARD_LIMIT } from '../protocol/limits.js';
+import { FRAME_BYTES_HARD_LIMIT } from '../../protocol/limits.js';
 
 /** As every node of a cluster has it. */
 const FLOW_CONTROL_WINDOW = 4 << 20;

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 
-import { UsageError } from './flag-values.js';
+import { UsageError } from '../flag-values.js';
 import { type Connect, LoadWorker } from './worker.js';
 import { serveOn } from './worker-server.js';
 import { IDLE_MS, WorkerService } from './worker-service.js';

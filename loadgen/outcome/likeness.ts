@@ -1,7 +1,7 @@
 // Whether two results may be held side by side: one notion of it, for `compare` and for `--baseline`. Knows what each
 // setting of a plan means for the figures; knows no figures.
 
-import type { LoadPlan } from './plan.js';
+import type { LoadPlan } from '../plan.js';
 import type { Machine, RunResult } from './result.js';
 
 /** A setting in which two plans differ. Values are as JSON or in words. */

@@ -1,20 +1,20 @@
 // All load processes of a run, driven in step: each thing is asked of all at once, and when one fails the others are
 // stopped. Starts children or dials remote processes; from then on they are the same. Does not know what a sweep is.
 
-import { ChildGuard } from '../deploy/child-guard.js';
-import type { Scheduling } from '../deploy/scheduling.js';
+import { ChildGuard } from '../../deploy/child-guard.js';
+import type { Scheduling } from '../../deploy/scheduling.js';
 import type {
   LoadWorkerStartRequest,
   PhaseProgress,
   PhaseResult,
   PlanRequest,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from './wall-clock.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { wallClockUs } from '../wall-clock.js';
 import { WORKER_ENTRY, WorkerChild } from './worker-child.js';
 import { WorkerLink, type WorkerMember } from './worker-link.js';
 
+export { WorkerError } from '../worker-error.js';
 export { WORKER_ENTRY } from './worker-child.js';
-export { WorkerError } from './worker-error.js';
 export type { WorkerMember } from './worker-link.js';
 
 /** What a pool is made of. */

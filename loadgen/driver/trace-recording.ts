@@ -3,9 +3,9 @@
 
 import path from 'node:path';
 
-import type { TraceCollector } from '../tracing/collector.js';
-import type { LoadPlan } from './plan.js';
-import type { TraceSummary } from './result.js';
+import type { TraceCollector } from '../../tracing/collector.js';
+import type { TraceSummary } from '../outcome/result.js';
+import type { LoadPlan } from '../plan.js';
 
 /** Name of the file below the directory of the result. */
 export const TRACES_FILE = 'traces.jsonl';
@@ -25,7 +25,7 @@ export async function openTraceRecording(plan: LoadPlan, out: string): Promise<T
   if (plan.traceRatio === 0) return NOTHING;
   if (plan.otlpUrl !== null) return { ...NOTHING, otlpUrl: plan.otlpUrl };
   // Loaded here, because most runs trace nothing.
-  const { openTraceCollector } = await import('../tracing/collector.js');
+  const { openTraceCollector } = await import('../../tracing/collector.js');
   const collector = await openTraceCollector({ listen: '127.0.0.1:0', file: path.join(out, TRACES_FILE) });
   return { otlpUrl: `http://${collector.address}`, close: () => closeCollector(collector) };
 }

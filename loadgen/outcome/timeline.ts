@@ -3,8 +3,8 @@
 
 import type { Histogram } from 'hdr-histogram-js';
 
-import type { TimelineBucket } from '../proto/gen/curpho/v1/load_worker.js';
-import { decodeHistogram, mergeHistograms } from './histograms.js';
+import type { TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
+import { decodeHistogram, mergeHistograms } from '../worker/histograms.js';
 
 /** One window in equal parts, in order. Null where a part saw no such operation. */
 export interface Timeline {

@@ -6,11 +6,9 @@ import type {
   OpenLoop,
   PlanRequest,
   PreloadRequest,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { VALUE_BYTES_LIMIT } from '../protocol/limits.js';
-import { ARRIVAL_PATTERNS } from './arrivals.js';
-import { parseChoice, parseOtlp, parseTarget, UsageError } from './flag-values.js';
-import { KEYS_LIMIT } from './key-space.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { VALUE_BYTES_LIMIT } from '../../protocol/limits.js';
+import { parseChoice, parseOtlp, parseTarget, UsageError } from '../flag-values.js';
 import {
   BATCH_DELAY_US_LIMIT,
   CLIENTS_LIMIT,
@@ -22,7 +20,9 @@ import {
   THREADS_LIMIT,
   WAITING_LIMIT,
   ZIPF_LIMIT,
-} from './limits.js';
+} from '../limits.js';
+import { ARRIVAL_PATTERNS } from './arrivals.js';
+import { KEYS_LIMIT } from './key-space.js';
 import { VALUE_BYTES_MIN } from './value-codec.js';
 
 const SEED_WORD_LIMIT = 0xffff_ffff;

@@ -12,10 +12,10 @@ import type {
   PlanResponse,
   PreloadRequest,
   PrepareRequest,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from './wall-clock.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { wallClockUs } from '../wall-clock.js';
+import { WorkerError } from '../worker-error.js';
 import type { LoadWorker } from './worker.js';
-import { WorkerError } from './worker-error.js';
 import { checkPlan, checkPreload, checkPrepare, checkRunId, checkStart } from './worker-requests.js';
 
 /** What the service needs of a connected `LoadWorker`. */

@@ -21,9 +21,9 @@ import {
   type PhaseResult,
   type PlanRequest,
   type PlanResponse,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from './wall-clock.js';
-import { decodeFailure, WorkerError } from './worker-error.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { wallClockUs } from '../wall-clock.js';
+import { decodeFailure, WorkerError } from '../worker-error.js';
 
 /** A load process of a run, as results name it. */
 export interface WorkerMember {

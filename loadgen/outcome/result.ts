@@ -5,13 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-
-import { UsageError } from './flag-values.js';
+import type { Window } from '../driver/rotation.js';
+import type { WorkerMember } from '../driver/worker-pool.js';
+import { UsageError } from '../flag-values.js';
+import { type LoadPlan, SCHEMA_VERSION } from '../plan.js';
 import { meetsGoal } from './goal.js';
-import { type LoadPlan, SCHEMA_VERSION } from './plan.js';
 import { goalFigures, type PointResult } from './point.js';
-import type { Window } from './rotation.js';
-import type { WorkerMember } from './worker-pool.js';
 
 /** The machine that everything ran on. */
 export interface Machine {

@@ -3,8 +3,8 @@
 
 import { performance } from 'node:perf_hooks';
 
-import type { BatchWrite } from '../client/types.js';
-import { BATCH_MUTATIONS_LIMIT, VALUE_BYTES_LIMIT } from '../protocol/limits.js';
+import type { BatchWrite } from '../../client/types.js';
+import { BATCH_MUTATIONS_LIMIT, VALUE_BYTES_LIMIT } from '../../protocol/limits.js';
 import { historyTimeUs, toBase64 } from './history.js';
 import type { LoopDoors, StreamSession } from './operation-lane.js';
 

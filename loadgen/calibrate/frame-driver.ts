@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
-import { NodeStream } from '../client/transport/node-stream.js';
+import { NodeStream } from '../../client/transport/node-stream.js';
+import { median, spread } from '../outcome/statistics.js';
 import { echoMethods } from './frame-echo.js';
-import { median, spread } from './statistics.js';
 
 /** One measurement. */
 export interface FrameStep {

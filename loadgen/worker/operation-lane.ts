@@ -2,7 +2,7 @@
 // Lean, since the generator shares the machine with the cluster: a lane is made once and used for one operation after
 // another. Knows the SDK's types only; when it is used again is its owner's decision.
 
-import type { Answered, Client, GetOutcome, Session, WeakWrite, WriteOutcome } from '../client/types.js';
+import type { Answered, Client, GetOutcome, Session, WeakWrite, WriteOutcome } from '../../client/types.js';
 import { type HistoryWriter, historyTimeUs, toBase64 } from './history.js';
 import type { KeySpace } from './key-space.js';
 import type { Recorder } from './recorder.js';

@@ -3,7 +3,7 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
-import type { GeneratorHealth } from '../proto/gen/curpho/v1/load_worker.js';
+import type { GeneratorHealth } from '../../proto/gen/curpho/v1/load_worker.js';
 
 const LOOP_RESOLUTION_MS = 5;
 

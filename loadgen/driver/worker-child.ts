@@ -3,14 +3,14 @@
 
 import { fileURLToPath } from 'node:url';
 
-import type { ChildGuard } from '../deploy/child-guard.js';
-import { GuardedProcess } from '../deploy/child-process.js';
-import type { Scheduling } from '../deploy/scheduling.js';
-import { parseReadyLine } from '../deploy/service-process.js';
-import { WorkerError } from './worker-error.js';
+import type { ChildGuard } from '../../deploy/child-guard.js';
+import { GuardedProcess } from '../../deploy/child-process.js';
+import type { Scheduling } from '../../deploy/scheduling.js';
+import { parseReadyLine } from '../../deploy/service-process.js';
+import { WorkerError } from '../worker-error.js';
 
 /** The module that a load process runs. */
-export const WORKER_ENTRY = new URL('./worker-main.js', import.meta.url);
+export const WORKER_ENTRY = new URL('../worker-main.js', import.meta.url);
 
 const READY_WITHIN_MS = 30_000;
 

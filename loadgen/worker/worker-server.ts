@@ -21,9 +21,9 @@ import {
   type LoadWorkerStartResponse,
   type PreloadRequest,
   type PreloadResponse,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { UsageError } from './flag-values.js';
-import { encodeFailure } from './worker-error.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { UsageError } from '../flag-values.js';
+import { encodeFailure } from '../worker-error.js';
 import type { WorkerService } from './worker-service.js';
 
 const options: ChannelOptions = {

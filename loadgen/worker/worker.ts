@@ -3,16 +3,16 @@
 
 import { performance } from 'node:perf_hooks';
 
-import type { Client, ClientStats, ConnectOptions } from '../client/types.js';
+import type { Client, ClientStats, ConnectOptions } from '../../client/types.js';
 import type {
   LoadWorkerStartRequest,
   OpenLoopCounts,
   PhaseProgress,
   PhaseResult,
   PlanRequest,
-} from '../proto/gen/curpho/v1/load_worker.js';
-import { ResourceAttribute, ServiceName } from '../tracing/service-names.js';
-import { openTracing, type Tracing } from '../tracing/setup.js';
+} from '../../proto/gen/curpho/v1/load_worker.js';
+import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
+import { openTracing, type Tracing } from '../../tracing/setup.js';
 import { ARRIVAL_PATTERNS, Arrivals } from './arrivals.js';
 import { ClosedLoop } from './closed-loop.js';
 import { HistoryWriter } from './history.js';

@@ -1,6 +1,6 @@
 // Goals of a run, such as `opsPerSecond>=23000,weakP50Ms<2`: parsing and judging. Knows result figures by name only.
 
-import { UsageError } from './flag-values.js';
+import { UsageError } from '../flag-values.js';
 
 /** Figures that a goal may name. */
 export const GOAL_METRICS = [
