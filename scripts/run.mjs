@@ -7,6 +7,7 @@ import path from 'node:path';
 import { prepareBuild, prepareInstall } from './build.mjs';
 import { runChecks } from './checks.mjs';
 import { fail, root, runProgram } from './process.mjs';
+import { testCompose } from './test-compose.mjs';
 import { runTests } from './tests.mjs';
 
 /** As in package.json: the oldest Node whose ES modules, stack traces and streams the project relies on. */
@@ -19,7 +20,7 @@ const PROGRAMS = {
   cluster: ['deploy/main.js'],
   simulate: ['test/simulation/main.js'],
 };
-const TARGETS = [...Object.keys(PROGRAMS), 'test', 'check', 'build'];
+const TARGETS = [...Object.keys(PROGRAMS), 'test', 'test-compose', 'check', 'build'];
 
 function assertNodeVersion() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -44,6 +45,7 @@ async function main() {
   if (target === 'build') return (await prepareBuild()) ? 0 : 1;
   if (target === 'check') return (await runChecks()).failed === 0 ? 0 : 1;
   if (target === 'test') return runTests(args);
+  if (target === 'test-compose') return testCompose();
   return startProgram(target, args);
 }
 
