@@ -286,6 +286,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     const member = config.replicas.find(({ id }) => id === node.options.id);
     if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || member === undefined) return;
+    // A place in the list is one life's: another one of the same name has not what that one promised to hold (B6, P7).
+    if (member.incarnation !== node.options.incarnation) return;
     if (config.epoch > node.epoch) this.#becomeFollower(config.epoch);
     node.config = config;
     node.index = member.index;

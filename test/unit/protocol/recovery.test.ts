@@ -187,6 +187,15 @@ describe('P7: a replica that lost its memory', () => {
     assert.deepEqual([story.led.map(({ openSlot }) => openSlot), story.replicas[1]?.isLeader], [[0], false]);
   });
 
+  it('P7: serves nobody and holds no weak write in the place of the one before', () => {
+    const story = openStory();
+    const before = story.replicas[1]?.isOpen;
+    rebirth(story, 1, story.config);
+    story.weakPut(1, 'x', '1');
+    story.deliver('c1', 'r1');
+    assert.deepEqual([before, story.replicas[1]?.isOpen, story.replicas[1]?.inspect().held], [true, false, 0]);
+  });
+
   it('P7: confirms no leader and counts in no majority', () => {
     const story = openStory();
     story.crash('r0');
