@@ -104,6 +104,7 @@ export type SlowReason =
   | 'witnessGap'
   | 'witnessFull'
   | 'witnessDown'
+  | 'witnessLate'
   | 'readMismatch'
   | 'uncovered'
   | 'epochChange'

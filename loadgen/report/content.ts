@@ -59,6 +59,7 @@ export const SLOW_REASONS: readonly SlowReason[] = [
   'witnessGap',
   'witnessFull',
   'witnessDown',
+  'witnessLate',
   'readMismatch',
   'uncovered',
   'epochChange',

@@ -157,7 +157,7 @@ export class Reads {
       const waitedUs = nowUs - read.sentUs;
       // The leader has spoken and a witness has not: the leader can confirm it alone.
       if (read.phase === 'fast' && read.leader !== null && waitedUs >= options.ackWaitUs) {
-        this.#confirm(read, 'witnessDown');
+        this.#confirm(read, 'witnessLate');
       } else if (waitedUs >= read.waitUs) {
         read.waitUs = Math.min(read.waitUs * 2, options.retryUs * 8);
         this.#context.counts.resends++;

@@ -16,6 +16,7 @@ const REASON_WORDS: Record<SlowReason, string> = {
   witnessGap: 'a witness had a gap',
   witnessFull: 'a witness was full',
   witnessDown: 'a witness was down',
+  witnessLate: 'a witness answered late',
   readMismatch: 'a witness knew of another write',
   uncovered: 'a witness lagged behind',
   epochChange: 'view change',

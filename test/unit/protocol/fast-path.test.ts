@@ -315,7 +315,7 @@ describe('A: fast path', () => {
     assert.deepEqual([story.clients.get(2)?.stats().confirmedReads, outcome(read)], [1, 'pending']);
     story.release();
     story.settle();
-    assert.equal(outcome(read), 'witnessDown');
+    assert.equal(outcome(read), 'witnessLate');
   });
 
   it('A9: nothing strong is answered before the epoch is open', () => {
