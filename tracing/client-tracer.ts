@@ -33,8 +33,8 @@ export interface TracedOperation {
   /** Name of a write: 0 before it is numbered. */
   session: number;
   seq: number;
-  /** Names of a read's attempts; the newest is last. */
-  nonces: number[];
+  /** Name of a read's newest attempt; 0 before. */
+  nonce: number;
   /** The caller has its answer, and `span` has ended. */
   isAnswered: boolean;
 }
@@ -58,6 +58,8 @@ export class ClientTracer {
   readonly #reads = new Map<number, TracedOperation>();
   readonly #writes = new Map<number, Map<number, TracedOperation>>();
   #open = 0;
+  /** The application's tracer threw: nothing is traced any more. */
+  #isBroken = false;
   /** Operations that leave in this turn for the first time. */
   readonly #leaving: TracedOperation[] = [];
 
@@ -73,11 +75,16 @@ export class ClientTracer {
    * @returns null where it is not sampled. `traceparent` was checked by `parseTraceparent` before.
    */
   begin(operation: Operation, session: number, traceparent: string | undefined): TracedOperation | null {
+    if (this.#isBroken) return null;
     const caller = traceparent === undefined ? this.#activeSpan() : parseTraceparent(traceparent);
     const parent = caller !== null && isSampled(caller) ? caller : null;
     // A caller that traces and left this one out has decided for it.
     if (parent === null && (caller !== null || !this.#isDue())) return null;
     if (this.#open >= OPEN_LIMIT) return null;
+    return this.#guard(() => this.#begin(operation, session, parent)) ?? null;
+  }
+
+  #begin(operation: Operation, session: number, parent: SpanContext | null): TracedOperation | null {
     const beganUs = wallUs();
     const consistency = operation.strong ? 'strong' : 'weak';
     const attributes: Attributes = {
@@ -99,7 +106,7 @@ export class ClientTracer {
       sentToUs: 0,
       session: 0,
       seq: 0,
-      nonces: [],
+      nonce: 0,
       isAnswered: false,
     };
   }
@@ -108,7 +115,7 @@ export class ClientTracer {
   onNumbered(operation: TracedOperation, session: number, seq: number): void {
     operation.session = session;
     operation.seq = seq;
-    operation.span.setAttribute(Attribute.seq, seq);
+    this.#guard(() => operation.span.setAttribute(Attribute.seq, seq));
     let writes = this.#writes.get(session);
     if (writes === undefined) {
       writes = new Map();
@@ -119,9 +126,8 @@ export class ClientTracer {
 
   /** The read is about to be asked under this name. */
   onAttempt(operation: TracedOperation, nonce: number): void {
-    const earlier = operation.nonces.at(-1);
-    if (earlier !== undefined) this.#reads.delete(earlier);
-    operation.nonces.push(nonce);
+    if (operation.nonce > 0) this.#reads.delete(operation.nonce);
+    operation.nonce = nonce;
     this.#reads.set(nonce, operation);
   }
 
@@ -161,7 +167,8 @@ export class ClientTracer {
       const operation = nonce > 0 ? this.#reads.get(nonce) : this.#writes.get(session)?.get(seq);
       if (operation === undefined) continue;
       const attributes = { [Attribute.node]: node, ...describeSkew(fromUs, toUs) };
-      addStage(this.#tracer, StageSpan.transit, operation.span.spanContext(), { fromUs, toUs }, attributes);
+      const parent = operation.span.spanContext();
+      this.#guard(() => addStage(this.#tracer, StageSpan.transit, parent, { fromUs, toUs }, attributes));
     }
   }
 
@@ -182,7 +189,8 @@ export class ClientTracer {
         ...describeSkew(fromUs, toUs),
       };
       const parent = decodeTraceContext(published);
-      addSpan(this.#tracer, StageSpan.ackDeliver, parent, { fromUs, toUs, kind: SpanKind.CONSUMER, attributes });
+      const options = { fromUs, toUs, kind: SpanKind.CONSUMER, attributes };
+      this.#guard(() => addSpan(this.#tracer, StageSpan.ackDeliver, parent, options));
     }
   }
 
@@ -190,44 +198,61 @@ export class ClientTracer {
   onCompleted(operation: TracedOperation, answer: Answer): void {
     if (operation.isAnswered) return;
     const { path, slowReason, epoch, slot } = answer;
-    operation.span.setAttributes({
-      [Attribute.path]: path,
-      [Attribute.epoch]: epoch,
-      ...(slot === 0 ? {} : { [Attribute.slot]: slot }),
-      ...(slowReason === undefined ? {} : { [Attribute.slowReason]: slowReason }),
+    this.#end(operation, (span) => {
+      span.setAttributes({
+        [Attribute.path]: path,
+        [Attribute.epoch]: epoch,
+        ...(slot === 0 ? {} : { [Attribute.slot]: slot }),
+        ...(slowReason === undefined ? {} : { [Attribute.slowReason]: slowReason }),
+      });
     });
-    this.#end(operation);
   }
 
   /** The operation failed, or its outcome is unknown. */
   onFailed(operation: TracedOperation, code: string): void {
     if (operation.isAnswered) return;
-    operation.span.setAttribute(Attribute.errorType, code);
-    failSpan(operation.span, code);
-    this.#end(operation);
+    this.#end(operation, (span) => {
+      span.setAttribute(Attribute.errorType, code);
+      failSpan(span, code);
+    });
   }
 
   /** Nothing more is to come for the operation. */
   onDone(operation: TracedOperation): void {
+    if (!operation.isAnswered) this.onFailed(operation, 'CLOSED');
     this.#open--;
-    const nonce = operation.nonces.at(-1);
-    if (nonce !== undefined) this.#reads.delete(nonce);
+    if (operation.nonce > 0) this.#reads.delete(operation.nonce);
     if (operation.seq === 0) return;
     const writes = this.#writes.get(operation.session);
     writes?.delete(operation.seq);
     if (writes?.size === 0) this.#writes.delete(operation.session);
   }
 
-  #end(operation: TracedOperation): void {
+  #end(operation: TracedOperation, describe: (span: Span) => void): void {
     operation.isAnswered = true;
     const nowUs = wallUs();
     const { span, beganUs, sentFromUs, sentToUs } = operation;
-    const parent = span.spanContext();
-    if (sentToUs > 0) {
-      addStage(this.#tracer, StageSpan.clientQueue, parent, { fromUs: beganUs, toUs: sentFromUs });
-      addStage(this.#tracer, StageSpan.clientSend, parent, { fromUs: sentFromUs, toUs: sentToUs });
+    this.#guard(() => {
+      const parent = span.spanContext();
+      if (sentToUs > 0) {
+        addStage(this.#tracer, StageSpan.clientQueue, parent, { fromUs: beganUs, toUs: sentFromUs });
+        addStage(this.#tracer, StageSpan.clientSend, parent, { fromUs: sentFromUs, toUs: sentToUs });
+      }
+      describe(span);
+      span.end(toHrTime(nowUs));
+    });
+  }
+
+  /** The tracer is the application's: what it throws must not reach an operation, and is not tried again. */
+  #guard<T>(action: () => T): T | undefined {
+    if (this.#isBroken) return undefined;
+    try {
+      return action();
+    } catch (error) {
+      this.#isBroken = true;
+      process.emitWarning(`the tracer failed, so nothing is traced any more: ${String(error)}`, 'CurphoTracing');
+      return undefined;
     }
-    span.end(toHrTime(nowUs));
   }
 
   #addRead(trace: FrameTrace | undefined, nonce: number): FrameTrace | undefined {
@@ -255,7 +280,7 @@ export class ClientTracer {
   }
 
   #activeSpan(): SpanContext | null {
-    return trace.getSpanContext(context.active()) ?? null;
+    return this.#guard(() => trace.getSpanContext(context.active())) ?? null;
   }
 
   #isDue(): boolean {

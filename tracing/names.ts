@@ -76,6 +76,7 @@ export const Attribute = {
   level: 'curpho.ack.level',
   node: 'curpho.node.index',
   background: 'curpho.background',
+  resent: 'curpho.resent',
   clockAhead: 'curpho.clock_ahead_us',
 } as const;
 

@@ -13,6 +13,8 @@ import { toHrTime, wallUs } from './wall-clock.js';
 const OPEN_LIMIT = 4096;
 /** An answer that has not come by then will not: the client has gone, or asks again under another name. */
 const OPEN_US_LIMIT = 60_000_000;
+/** How often those are looked for. */
+const EXPIRE_TURNS = 256;
 
 /** A traced operation at a node. */
 export interface NodeOperation {
@@ -81,8 +83,8 @@ export class NodeTracer {
     const stamps = { receivedUs, stepFromUs: receivedUs, stepToUs: receivedUs, turn: this.#turn, answeredUs: 0 };
     const begun: NodeOperation = { span, parent, client, session, seq, nonce, ...stamps, attributes: {} };
     this.#open.add(begun);
-    if (nonce > 0) put(this.#reads, client, nonce, begun);
-    else put(this.#writes, session, seq, begun);
+    // What peers send is ended by whoever began it; under its name a client's write may be waiting here.
+    if (client !== 0) this.#name(begun);
     this.#stepping.push(begun);
     return begun;
   }
@@ -110,6 +112,7 @@ export class NodeTracer {
   /** The event-loop turn is over. */
   onTurn(): void {
     this.#turn++;
+    if (this.#open.size > 0 && this.#turn % EXPIRE_TURNS === 0) this.#expire(wallUs());
   }
 
   /** Reads of a client that wait for their answers, by the names of their attempts. */
@@ -134,6 +137,8 @@ export class NodeTracer {
     operation.answeredUs = into.sentUs;
     operation.attributes = attributes;
     into.operations.push({ nonce, session, seq, context: encodeTraceContext(context) });
+    // A second answer in the same frame, to the same thing sent twice, finds nothing any more.
+    this.#unname(operation);
     this.#leaving.push(operation);
     return into;
   }
@@ -161,6 +166,11 @@ export class NodeTracer {
   /** The client is gone. */
   dropClient(client: number): void {
     for (const operation of this.#open) if (operation.client === client) this.#abandon(operation, 'client_gone');
+  }
+
+  /** The node ends: what is open will not be answered. */
+  close(): void {
+    for (const operation of this.#open) this.#abandon(operation, 'node_closed');
   }
 
   /** A span for the background work that a write goes on to after its answer; links to the client's operation. */
@@ -194,8 +204,30 @@ export class NodeTracer {
 
   #forget(operation: NodeOperation): void {
     this.#open.delete(operation);
-    if (operation.nonce > 0) remove(this.#reads, operation.client, operation.nonce, operation);
-    else remove(this.#writes, operation.session, operation.seq, operation);
+    this.#unname(operation);
+  }
+
+  /** From now on the answer to it is looked for. One of the same name, sent before, was answered by nobody. */
+  #name(operation: NodeOperation): void {
+    const { client, nonce, session, seq } = operation;
+    const [names, outer, inner] = nonce > 0 ? [this.#reads, client, nonce] : [this.#writes, session, seq];
+    const earlier = names.get(outer)?.get(inner);
+    if (earlier !== undefined) {
+      earlier.attributes = { [Attribute.resent]: true };
+      this.#end(earlier, wallUs());
+    }
+    const values = names.get(outer);
+    if (values === undefined) names.set(outer, new Map([[inner, operation]]));
+    else values.set(inner, operation);
+  }
+
+  #unname(operation: NodeOperation): void {
+    const { client, nonce, session, seq } = operation;
+    const [names, outer, inner] = nonce > 0 ? [this.#reads, client, nonce] : [this.#writes, session, seq];
+    const values = names.get(outer);
+    if (values?.get(inner) !== operation) return;
+    values.delete(inner);
+    if (values.size === 0) names.delete(outer);
   }
 
   #expire(nowUs: number): void {
@@ -209,23 +241,4 @@ export class NodeTracer {
 function fail(operation: NodeOperation, why: string): void {
   operation.span.setAttribute(Attribute.errorType, why);
   failSpan(operation.span, why);
-}
-
-function put(map: Map<number, Map<number, NodeOperation>>, outer: number, inner: number, value: NodeOperation): void {
-  const values = map.get(outer);
-  if (values === undefined) map.set(outer, new Map([[inner, value]]));
-  else values.set(inner, value);
-}
-
-/** A write that was sent again has taken the place of its first arrival; that one must not take it along. */
-function remove(
-  map: Map<number, Map<number, NodeOperation>>,
-  outer: number,
-  inner: number,
-  value: NodeOperation,
-): void {
-  const values = map.get(outer);
-  if (values?.get(inner) !== value) return;
-  values.delete(inner);
-  if (values.size === 0) map.delete(outer);
 }

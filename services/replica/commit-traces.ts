@@ -13,6 +13,7 @@ import { toHrTime, wallUs } from '../../tracing/wall-clock.js';
 export interface WriteProgress {
   readonly epoch: number;
   readonly isLeader: boolean;
+  readonly isOpen: boolean;
   /** Highest seq of a session that has a slot in this log. */
   orderedThrough(session: number): number;
   /** Highest seq of a session that is committed here. */
@@ -30,13 +31,17 @@ interface Commit {
 }
 
 /** Most writes that are watched at once; further ones are not. */
-const WATCHED_LIMIT = 4096;
+const WATCHED_LIMIT = 1024;
+/** How long: one that was refused, or whose notice went another way, will not be heard of again. */
+const WATCHED_US_LIMIT = 60_000_000;
 
 /** The traced writes that one leader has not seen committed, or not announced. */
 export class CommitTraces {
   readonly #tracer: NodeTracer;
   readonly #core: WriteProgress;
-  readonly #watched = new Set<Commit>();
+  /** By session and seq. */
+  readonly #watched = new Map<number, Map<number, Commit>>();
+  #size = 0;
 
   constructor(tracer: NodeTracer, core: WriteProgress) {
     this.#tracer = tracer;
@@ -45,46 +50,72 @@ export class CommitTraces {
 
   /** A write that the leader has just stepped. */
   watch(operation: NodeOperation, isWeak: boolean): void {
-    if (this.#watched.size < WATCHED_LIMIT) this.#watched.add({ operation, isWeak, span: null, isCommitted: false });
+    const { session, seq } = operation;
+    // A duplicate of what is committed has no way left to go.
+    if (this.#size >= WATCHED_LIMIT || this.#core.committedThrough(session) >= seq) return;
+    const commits = this.#watched.get(session) ?? new Map<number, Commit>();
+    this.#watched.set(session, commits);
+    if (commits.has(seq)) return;
+    commits.set(seq, { operation, isWeak, span: null, isCommitted: false });
+    this.#size++;
   }
 
   /** Looks how far the core is; to be called when it may have moved. */
   follow(): void {
-    if (this.#watched.size === 0) return;
+    if (this.#size === 0) return;
     const nowUs = wallUs();
-    for (const commit of this.#watched) this.#follow(commit, nowUs);
+    for (const commits of this.#watched.values()) {
+      for (const commit of commits.values()) this.#follow(commit, nowUs);
+    }
   }
 
   /** Puts into a frame to followers what its traced entries need. */
   traceReplicate(frame: ReplicateRequest): void {
-    if (this.#watched.size === 0 || frame.entries.length === 0) return;
+    if (this.#size === 0 || frame.entries.length === 0) return;
     this.follow();
-    for (const { operation, span } of this.#watched) {
-      const { session, seq } = operation;
-      if (span === null) continue;
-      if (!frame.entries.some(({ command }) => command?.session === session && command.seq === seq)) continue;
-      frame.trace = this.#add(frame.trace, operation, span);
+    for (const { command } of frame.entries) {
+      if (command === undefined) continue;
+      const commit = this.#watched.get(command.session)?.get(command.seq);
+      if (commit?.span) frame.trace = this.#add(frame.trace, commit.operation, commit.span);
     }
   }
 
   /** Puts into acknowledgements what the notices of traced weak writes need; they are followed no further. */
   traceNotices(batch: AckBatch): void {
-    if (this.#watched.size === 0 || batch.commitNotices.length === 0) return;
+    if (this.#size === 0 || batch.commitNotices.length === 0) return;
     this.follow();
-    for (const commit of this.#watched) {
-      const { operation, span, isCommitted } = commit;
-      const { session, seq } = operation;
-      if (span === null || !isCommitted) continue;
-      if (!batch.commitNotices.some((notice) => notice.session === session && notice.through >= seq)) continue;
-      batch.trace = this.#add(batch.trace, operation, span);
-      this.#watched.delete(commit);
+    for (const { session, through } of batch.commitNotices) {
+      for (const commit of this.#watched.get(session)?.values() ?? []) {
+        const { operation, span, isCommitted } = commit;
+        if (span === null || !isCommitted || operation.seq > through) continue;
+        batch.trace = this.#add(batch.trace, operation, span);
+        this.#forget(commit);
+      }
+    }
+  }
+
+  /** The client is gone: what it has sent and what has no slot yet may never get one. */
+  dropClient(client: number): void {
+    for (const commits of this.#watched.values()) {
+      for (const commit of commits.values()) {
+        if (commit.operation.client === client && commit.span === null) this.#forget(commit);
+      }
+    }
+  }
+
+  /** The node ends. */
+  close(): void {
+    const nowUs = wallUs();
+    for (const commits of this.#watched.values()) {
+      for (const commit of commits.values()) this.#abandon(commit, nowUs, 'node_closed');
     }
   }
 
   #follow(commit: Commit, nowUs: number): void {
     const { operation } = commit;
     const { session, seq } = operation;
-    if (!this.#core.isLeader) return this.#abandon(commit, nowUs);
+    if (!this.#core.isLeader) return this.#abandon(commit, nowUs, 'leadership_lost');
+    if (nowUs - operation.receivedUs > WATCHED_US_LIMIT) return this.#abandon(commit, nowUs, 'uncommitted');
     if (commit.span === null && this.#core.orderedThrough(session) >= seq) {
       commit.span = this.#tracer.beginBackground(StageSpan.commit, operation, nowUs);
     }
@@ -92,15 +123,21 @@ export class CommitTraces {
     commit.isCommitted = true;
     commit.span.setAttribute(Attribute.background, operation.answeredUs > 0);
     commit.span.end(toHrTime(nowUs));
-    if (!commit.isWeak) this.#watched.delete(commit);
+    if (!commit.isWeak) this.#forget(commit);
   }
 
-  /** Somebody else leads now, who knows nothing of this trace. */
-  #abandon(commit: Commit, nowUs: number): void {
-    this.#watched.delete(commit);
+  #abandon(commit: Commit, nowUs: number, why: string): void {
+    this.#forget(commit);
     if (commit.span === null || commit.isCommitted) return;
-    failSpan(commit.span, 'leadership_lost');
+    failSpan(commit.span, why);
     commit.span.end(toHrTime(nowUs));
+  }
+
+  #forget({ operation }: Commit): void {
+    const { session, seq } = operation;
+    const commits = this.#watched.get(session);
+    if (commits?.delete(seq)) this.#size--;
+    if (commits?.size === 0) this.#watched.delete(session);
   }
 
   #add(trace: FrameTrace | undefined, { session, seq }: NodeOperation, span: Span): FrameTrace {

@@ -205,6 +205,7 @@ export class ReplicaService implements OpenService {
   async close(): Promise<void> {
     this.shell.leave();
     this.loop.close();
+    this.traced?.close();
     this.links.close();
     const reason = statusOf('draining');
     this.clients.endAll(reason);

@@ -4,6 +4,8 @@
 import { type Span, SpanKind, type Tracer } from '@opentelemetry/api';
 import type {
   AckBatch,
+  CheckedWrite,
+  FrameTrace,
   OperationTrace,
   ReplicateRequest,
   SessionRequest,
@@ -20,6 +22,8 @@ export class TracedFrames {
   readonly #nodes: NodeTracer;
   readonly #core: WriteProgress;
   readonly #commits: CommitTraces;
+  /** Of the client's frame that is being stepped. */
+  #stepping: Traced<NodeOperation>[] = [];
   /** Entries that the next answer to the leader acknowledges. */
   #appended: NodeOperation[] = [];
   /** Acknowledgements that are being handed over. */
@@ -36,9 +40,9 @@ export class TracedFrames {
     const { trace } = frame;
     if (trace === undefined) return;
     const attributes = { [Attribute.epoch]: frame.epoch };
-    for (const operation of trace.operations) {
-      const name = nameOf(frame, operation);
-      if (name !== null) this.#nodes.begin(name, operation, trace, { client, receivedUs }, attributes);
+    for (const { name, operation, write } of findTraced(frame, trace)) {
+      const begun = this.#nodes.begin(name, operation, trace, { client, receivedUs }, attributes);
+      if (begun !== null) this.#stepping.push({ name, operation: begun, write });
     }
     this.#nodes.onStepBegins();
   }
@@ -46,11 +50,16 @@ export class TracedFrames {
   /** It was stepped; `index` is this replica's. */
   onSessionStepped(frame: SessionRequest, index: number): void {
     if (frame.trace === undefined) return;
-    const isRefused = frame.epoch !== this.#core.epoch;
-    for (const operation of this.#nodes.onStepEnds()) {
-      if (isRefused) this.#nodes.endWithStep(operation, 'refused_epoch');
-      else if (operation.nonce === 0) this.#onWriteStepped(frame, operation, index);
+    this.#nodes.onStepEnds();
+    const { epoch, isLeader, isOpen } = this.#core;
+    for (const { name, operation, write } of this.#stepping) {
+      const needsLeader = name !== NodeSpan.weakRead && name !== NodeSpan.hold;
+      if (frame.epoch !== epoch) this.#nodes.endWithStep(operation, 'refused_epoch');
+      else if (needsLeader && !isLeader) this.#nodes.endWithStep(operation, 'refused_not_leader');
+      else if (needsLeader && !isOpen) this.#nodes.endWithStep(operation, 'refused_not_open');
+      else if (write !== undefined) this.#onWriteStepped(operation, write, index);
     }
+    this.#stepping = [];
     this.#commits.follow();
   }
 
@@ -154,29 +163,57 @@ export class TracedFrames {
   /** The client is gone. */
   onClientGone(client: number): void {
     this.#nodes.dropClient(client);
+    this.#commits.dropClient(client);
   }
 
-  #onWriteStepped(frame: SessionRequest, operation: NodeOperation, index: number): void {
-    const { session, seq } = operation;
-    const write = frame.writes.find(({ command }) => command?.session === session && command.seq === seq);
-    const isWeak = write?.command?.strong === false;
-    const { isLeader } = this.#core;
-    if (isLeader) this.#commits.watch(operation, isWeak);
+  /** The node ends: what is open ends with it. */
+  close(): void {
+    this.#nodes.close();
+    this.#commits.close();
+  }
+
+  #onWriteStepped(operation: NodeOperation, write: CheckedWrite, index: number): void {
+    const isWeak = !write.command.strong;
+    if (this.#core.isLeader) this.#commits.watch(operation, isWeak);
     // The bound replica acknowledges a weak write; the others keep it and say nothing.
-    if (isWeak && write?.bound !== index) this.#nodes.endWithStep(operation);
-    else if (!isWeak && !isLeader) this.#nodes.endWithStep(operation, 'refused_not_leader');
+    if (isWeak && write.bound !== index) this.#nodes.endWithStep(operation);
   }
 }
 
-/** What an operation of a frame is to a replica; null if the frame does not hold it. */
-function nameOf(frame: SessionRequest, { nonce, session, seq }: OperationTrace): NodeSpanName | null {
-  const isIt = (read: { nonce: number }): boolean => read.nonce === nonce;
-  if (nonce > 0) {
-    if (frame.weakReads.some(isIt)) return NodeSpan.weakRead;
-    if (frame.strongReads.some(isIt)) return NodeSpan.read;
-    return frame.confirmedReads.some(isIt) ? NodeSpan.confirm : null;
+/** A traced operation of a frame, and what it is to a replica. */
+interface Traced<Operation> {
+  name: NodeSpanName;
+  operation: Operation;
+  /** Absent for a read. */
+  write: CheckedWrite | undefined;
+}
+
+/** The operations of a frame that its trace names. One pass over each, since both may be long. */
+function* findTraced(frame: SessionRequest, { operations }: FrameTrace): Generator<Traced<OperationTrace>> {
+  const reads = new Map<number, OperationTrace>();
+  const writes = new Map<string, OperationTrace>();
+  for (const operation of operations) {
+    if (operation.nonce > 0) reads.set(operation.nonce, operation);
+    else writes.set(`${operation.session}#${operation.seq}`, operation);
   }
-  const write = frame.writes.find(({ command }) => command?.session === session && command.seq === seq);
-  if (write?.command === undefined) return null;
-  return write.command.strong ? NodeSpan.propose : NodeSpan.hold;
+  if (reads.size > 0) {
+    for (const [name, list] of [
+      [NodeSpan.weakRead, frame.weakReads],
+      [NodeSpan.read, frame.strongReads],
+      [NodeSpan.confirm, frame.confirmedReads],
+    ] as const) {
+      for (const { nonce } of list) {
+        const operation = reads.get(nonce);
+        if (operation !== undefined) yield { name, operation, write: undefined };
+      }
+    }
+  }
+  if (writes.size === 0) return;
+  for (const write of frame.writes) {
+    const { command } = write;
+    if (command === undefined) continue;
+    const operation = writes.get(`${command.session}#${command.seq}`);
+    const name = command.strong ? NodeSpan.propose : NodeSpan.hold;
+    if (operation !== undefined) yield { name, operation, write: { ...write, command } };
+  }
 }

@@ -203,6 +203,7 @@ export class WitnessService implements OpenService {
   async close(): Promise<void> {
     this.shell.leave();
     this.loop.close();
+    this.traced?.close();
     const reason = statusOf('draining');
     this.clients.endAll(reason);
     this.leaders.endAll(reason);

@@ -2,8 +2,14 @@
 // way in and out; where nothing is traced it is not there.
 
 import type { Tracer } from '@opentelemetry/api';
-import { type OperationTrace, type RecordRequest, type RecordResponse, RecordStatus } from '../../protocol/messages.js';
-import { Attribute, NodeSpan } from '../../tracing/names.js';
+import {
+  type FrameTrace,
+  type OperationTrace,
+  type RecordRequest,
+  type RecordResponse,
+  RecordStatus,
+} from '../../protocol/messages.js';
+import { Attribute, NodeSpan, type NodeSpanName } from '../../tracing/names.js';
 import { NodeTracer } from '../../tracing/node-tracer.js';
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(RecordStatus).map(([name, status]) => [status, name]));
@@ -21,9 +27,8 @@ export class TracedFrames {
     const { trace } = frame;
     if (trace === undefined) return;
     const attributes = { [Attribute.epoch]: frame.epoch };
-    for (const operation of trace.operations) {
-      const name = operation.nonce > 0 ? NodeSpan.check : NodeSpan.record;
-      if (isIn(frame, operation)) this.#nodes.begin(name, operation, trace, { client, receivedUs }, attributes);
+    for (const { name, operation } of findTraced(frame, trace)) {
+      this.#nodes.begin(name, operation, trace, { client, receivedUs }, attributes);
     }
     this.#nodes.onStepBegins();
   }
@@ -71,13 +76,37 @@ export class TracedFrames {
     this.#nodes.onTurn();
   }
 
+  /** The node ends: what is open ends with it. */
+  close(): void {
+    this.#nodes.close();
+  }
+
   /** The client is gone. */
   onClientGone(client: number): void {
     this.#nodes.dropClient(client);
   }
 }
 
-function isIn(frame: RecordRequest, { nonce, session, seq }: OperationTrace): boolean {
-  if (nonce > 0) return frame.checks.some((check) => check.nonce === nonce);
-  return frame.records.some(({ command }) => command?.session === session && command.seq === seq);
+/** The operations of a frame that its trace names. One pass over each, since both may be long. */
+function* findTraced(
+  frame: RecordRequest,
+  { operations }: FrameTrace,
+): Generator<{ name: NodeSpanName; operation: OperationTrace }> {
+  const checks = new Map<number, OperationTrace>();
+  const records = new Map<string, OperationTrace>();
+  for (const operation of operations) {
+    if (operation.nonce > 0) checks.set(operation.nonce, operation);
+    else records.set(`${operation.session}#${operation.seq}`, operation);
+  }
+  if (checks.size > 0) {
+    for (const { nonce } of frame.checks) {
+      const operation = checks.get(nonce);
+      if (operation !== undefined) yield { name: NodeSpan.check, operation };
+    }
+  }
+  if (records.size === 0) return;
+  for (const { command } of frame.records) {
+    const operation = command && records.get(`${command.session}#${command.seq}`);
+    if (operation !== undefined) yield { name: NodeSpan.record, operation };
+  }
 }

@@ -1,7 +1,8 @@
 // Which operations a client traces, what their frames carry, and what their spans say; spans go to memory.
 
 import assert from 'node:assert/strict';
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { once } from 'node:events';
+import { InMemorySpanExporter, SamplingDecision, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Answer, Operation } from '../../../protocol/core.js';
 import type { SessionRequest } from '../../../protocol/messages.js';
 import { ClientTracer } from '../../../tracing/client-tracer.js';
@@ -126,5 +127,31 @@ describe('client tracer', () => {
     const [transit] = spans();
     assert.deepEqual(transit?.duration, [0, 0]);
     assert.ok(Number(transit?.attributes['curpho.clock_ahead_us']) > 50_000_000);
+  });
+
+  it('lets an operation go on whose tracer throws, and traces no more', async () => {
+    let calls = 0;
+    const exporter = new InMemorySpanExporter();
+    const provider = new TracerProvider({
+      spanProcessors: [new SimpleSpanProcessor({ exporter })],
+      sampler: {
+        shouldSample: () => {
+          if (++calls > 1) throw new Error('not today');
+          return { decision: SamplingDecision.RECORD_AND_SAMPLED };
+        },
+        toString: () => 'Failing',
+      },
+    });
+    const tracer = new ClientTracer({ tracer: provider.getTracer('test'), ratio: 1 });
+    const warned = once(process, 'warning');
+    const operation = tracer.begin(GET, 1, undefined);
+    assert.ok(operation !== null);
+    tracer.onAttempt(operation, 1);
+    assert.ok(tracer.traceSession(frameWith([1])) !== undefined);
+    tracer.onTurnSent();
+    tracer.onCompleted(operation, createAnswer());
+    tracer.onDone(operation);
+    assert.equal(tracer.begin(GET, 1, undefined), null);
+    assert.match(String(await warned), /nothing is traced any more: Error: not today/);
   });
 });
