@@ -2,8 +2,7 @@
 // `node dist/loadgen/bench-worker.js [streams] [seconds] [rate]`; a study far below its figure is not limited by the
 // generator. With a rate it is an open loop, and the figures of interest are how late sends were and at what cost.
 
-import { performance } from 'node:perf_hooks';
-
+import { wallUs } from '../tracing/wall-clock.js';
 import { MemoryClient } from './worker/memory-client.js';
 import { LoadWorker } from './worker/worker.js';
 
@@ -36,7 +35,7 @@ await worker.prepare(threads);
 const result = await worker.load({
   runId: 'bench',
   threads,
-  startAtUs: (performance.timeOrigin + performance.now()) * 1000,
+  startAtUs: wallUs(),
   settleMs: 1000,
   durationMs: seconds * 1000,
   requests: 0,

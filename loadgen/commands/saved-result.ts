@@ -1,9 +1,10 @@
 // Finds the saved result that a command was pointed at. Knows that both the directory and the file in it are ways to
-// name one; what is in the file is result.ts's business.
+// name one; what is in the file is read-result.ts's business.
 
 import path from 'node:path';
 
-import { type RunResult, readResult } from '../outcome/result.js';
+import { readResult } from '../outcome/read-result.js';
+import type { RunResult } from '../outcome/result.js';
 
 /** File name of a saved result in its directory. */
 export const RESULT_FILE = 'result.json';

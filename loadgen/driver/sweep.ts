@@ -18,7 +18,15 @@ import {
   summarizePoint,
   type WindowMeasurement,
 } from '../outcome/point.js';
-import { describeCommit, describeMachine, judgeGoal, type RunResult, type WarmupResult } from '../outcome/result.js';
+import {
+  type ClientSpans,
+  describeCommit,
+  describeMachine,
+  judgeGoal,
+  type RunResult,
+  type TraceSummary,
+  type WarmupResult,
+} from '../outcome/result.js';
 import type { LoadPlan, OutputPlan } from '../plan.js';
 import { SCHEMA_VERSION } from '../plan.js';
 import { readProcessUsage } from './process-usage.js';
@@ -37,6 +45,8 @@ export interface SweepDoors {
   signal: AbortSignal;
   /** Directory of the result, for the traces. */
   out: string;
+  /** Where spans go; tests put a double here. */
+  openTraces?: typeof openTraceRecording;
 }
 
 const WARMUP_SEED_WORD = 0;
@@ -51,21 +61,29 @@ export function plannedMs(plan: LoadPlan): number {
 
 /**
  * Carries out the plan. Nothing is left running afterwards, whatever happens. A process that is lost on the way ends the
- * run: the result holds what was complete by then and names the process among its failures.
+ * run: the result holds what was complete by then and names the process among its failures. What goes wrong after the
+ * last window takes nothing from it: it is among its warnings.
  */
 export async function runSweep(plan: LoadPlan, history: OutputPlan['history'], doors: SweepDoors): Promise<RunResult> {
   const startedAt = new Date().toISOString();
   const machine = describeMachine();
-  const traces = await openTraceRecording(plan, doors.out);
+  const traces = await (doors.openTraces ?? openTraceRecording)(plan, doors.out);
   let result: Awaited<ReturnType<typeof measureCluster>>;
   try {
     result = await measureCluster(plan, history, doors, traces.otlpUrl);
   } catch (error) {
-    await traces.close();
+    // What ended the run is what the user has to hear of.
+    await traces.close().catch(() => {});
     throw error;
   }
   // Only now: the last spans come when the last service ends.
-  return { ...result, startedAt, machine, traces: await traces.close() };
+  const summary = await warnOnFailure(result.warnings, 'the traces were not kept', () => traces.close());
+  return { ...result, startedAt, machine, traces: withLost(summary, result.clientSpans) };
+}
+
+/** What our own collector never saw is missing from its file as well. */
+function withLost(traces: TraceSummary | null, clientSpans: ClientSpans | null): TraceSummary | null {
+  return traces === null ? null : { ...traces, dropped: traces.dropped + (clientSpans?.dropped ?? 0) };
 }
 
 async function measureCluster(
@@ -76,45 +94,67 @@ async function measureCluster(
 ): Promise<Omit<RunResult, 'startedAt' | 'machine' | 'traces'>> {
   doors.progress.step(plan.target === null ? 'starting a local cluster' : `connecting to ${plan.target}`, 0);
   const cluster = await openTargetCluster(plan, otlpUrl);
+  let result: Awaited<ReturnType<typeof measureWith>>;
   try {
     doors.signal.throwIfAborted();
-    const pool = await WorkerPool.start(planRequests(plan, cluster.target, { history, otlpUrl }), {
-      workers: plan.workers,
-      entry: doors.workerEntry,
-      scheduling: plan.scheduling,
-    });
-    const sweep = new Sweep(plan, cluster, pool, doors);
-    const failures = await carryOut(sweep, pool, doors.signal).finally(() => {
-      if (history !== null) joinHistories(history, plan.clients);
-    });
-    const points = sweep.points();
-    return {
-      schemaVersion: SCHEMA_VERSION,
-      ...describeCommit(),
-      plan,
-      warmup: sweep.warmup,
-      order: sweep.order,
-      points,
-      viewChanges: sweep.viewChanges,
-      goalMet: judgeGoal(plan, points),
-      interrupted: doors.signal.aborted,
-      workers: pool.members,
-      failures,
-    };
-  } finally {
-    await cluster.stop();
+    result = await measureWith(cluster, plan, history, doors, otlpUrl);
+  } catch (error) {
+    await cluster.stop().catch(() => {});
+    throw error;
   }
+  await warnOnFailure(result.warnings, 'the local cluster did not stop as it should', () => cluster.stop());
+  return result;
+}
+
+async function measureWith(
+  cluster: TargetCluster,
+  plan: LoadPlan,
+  history: OutputPlan['history'],
+  doors: SweepDoors,
+  otlpUrl: string,
+): Promise<Omit<RunResult, 'startedAt' | 'machine' | 'traces'>> {
+  const pool = await WorkerPool.start(planRequests(plan, cluster.target, { history, otlpUrl }), {
+    workers: plan.workers,
+    entry: doors.workerEntry,
+    scheduling: plan.scheduling,
+  });
+  const sweep = new Sweep(plan, cluster, pool, doors);
+  const warnings: string[] = [];
+  let failures: string[];
+  try {
+    failures = await carryOut(sweep, pool, doors.signal, warnings);
+  } finally {
+    if (history !== null) {
+      await warnOnFailure(warnings, 'the history is not whole', async () => joinHistories(history, plan.clients));
+    }
+  }
+  const points = sweep.points();
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    ...describeCommit(),
+    plan,
+    warmup: sweep.warmup,
+    order: sweep.order,
+    points,
+    viewChanges: sweep.viewChanges,
+    goalMet: judgeGoal(plan, points),
+    interrupted: doors.signal.aborted,
+    workers: pool.members,
+    failures,
+    warnings,
+    clientSpans: otlpUrl === '' ? null : sweep.clientSpans,
+  };
 }
 
 /** Measures until it is done, interrupted or short of a process; answers why it is not valid. Ends the pool. */
-async function carryOut(sweep: Sweep, pool: WorkerPool, signal: AbortSignal): Promise<string[]> {
+async function carryOut(sweep: Sweep, pool: WorkerPool, signal: AbortSignal, warnings: string[]): Promise<string[]> {
   const endPool = () => void pool.end();
   signal.addEventListener('abort', endPool);
   try {
     // An interrupt that came while the processes were starting has nobody to tell any more.
     signal.throwIfAborted();
     await sweep.measure();
-    await pool.close();
+    await warnOnFailure(warnings, 'a load process did not end as it should', () => pool.close());
     return [];
   } catch (error) {
     if (signal.aborted) return [];
@@ -122,7 +162,17 @@ async function carryOut(sweep: Sweep, pool: WorkerPool, signal: AbortSignal): Pr
     throw error;
   } finally {
     signal.removeEventListener('abort', endPool);
-    await pool.end();
+    await warnOnFailure(warnings, 'the load processes did not end as they should', () => pool.end());
+  }
+}
+
+/** Does what comes after the measuring: should it fail, the result has to say so and must not be lost. */
+async function warnOnFailure<T>(warnings: string[], what: string, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    warnings.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
   }
 }
 
@@ -136,6 +186,8 @@ class Sweep {
     verification: { checked: 0, wrong: 0, examples: [] },
   };
   viewChanges = 0;
+  /** As the processes told it at the end of the last phase. */
+  clientSpans: ClientSpans = { exported: 0, dropped: 0 };
   readonly #plan: LoadPlan;
   readonly #cluster: TargetCluster;
   readonly #pool: WorkerPool;
@@ -227,6 +279,11 @@ class Sweep {
     const { progress } = this.#doors;
     const results = await this.#pool.load(phase, (sum) => progress.detail(this.#describeProgress(sum)));
     this.viewChanges = Math.max(this.viewChanges, ...results.map((result) => result.epochChanges));
+    // Both count from the plan on, not from the phase.
+    this.clientSpans = {
+      exported: results.reduce((sum, { spansExported }) => sum + spansExported, 0),
+      dropped: results.reduce((sum, { spansDropped }) => sum + spansDropped, 0),
+    };
     return results;
   }
 

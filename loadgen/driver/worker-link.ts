@@ -21,8 +21,9 @@ import {
   type PhaseResult,
   type PlanRequest,
   type PlanResponse,
+  type ReadClockResponse,
 } from '../../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from '../wall-clock.js';
+import { wallUs } from '../../tracing/wall-clock.js';
 import { decodeFailure, WorkerError } from '../worker-error.js';
 
 /** A load process of a run, as results name it. */
@@ -75,6 +76,9 @@ const PHASE_MARGIN_MS = 30_000;
 const REQUESTS_PHASE_MS = 86_400_000;
 /** How soon the end of a child is known after its connection broke. */
 const ENDED_WITHIN_MS = 1000;
+const CLOCK_MS = 5000;
+/** How often a clock is read; the quickest exchange tells its offset. */
+const CLOCK_READINGS = 5;
 const CLOCK_OFFSET_US_MAX = 50_000;
 
 /** The line to one load process. A signal ends a call early. */
@@ -115,21 +119,21 @@ export class WorkerLink {
   async plan(request: PlanRequest, signal: AbortSignal): Promise<void> {
     await this.#dial();
     this.#runId = request.runId;
-    const sentUs = wallClockUs();
     const response = await this.#unary<PlanResponse>(PLAN_MS, signal, (callOptions, callback) =>
       this.#client.plan(request, new Metadata(), callOptions, callback),
     );
-    const clock = measureClock({ sentUs, arrivedUs: wallClockUs(), ...response });
-    this.#roundTripUs = clock.roundTripUs;
     this.#member = {
       name: response.name,
       address: this.#place.address,
       pid: response.pid,
       cpus: response.cpus,
       node: response.node,
-      clockOffsetMs: clock.offsetUs / 1000,
+      clockOffsetMs: 0,
       isLocal: this.#place.ended !== null,
     };
+    const clock = await this.#measureClock(signal);
+    this.#roundTripUs = clock.roundTripUs;
+    this.#member.clockOffsetMs = clock.offsetUs / 1000;
     const skew = describeSkew(clock);
     if (skew !== null) throw new WorkerError('CLOCK_SKEW', `${this.title}: ${skew}`);
   }
@@ -187,6 +191,18 @@ export class WorkerLink {
   /** Lets go of the process. Calls under way fail. */
   close(): void {
     this.#client.close();
+  }
+
+  async #measureClock(signal: AbortSignal): Promise<ClockReading> {
+    const readings: ClockReading[] = [];
+    while (readings.length < CLOCK_READINGS) {
+      const sentUs = wallUs();
+      const { clockUs } = await this.#unary<ReadClockResponse>(CLOCK_MS, signal, (callOptions, callback) =>
+        this.#client.readClock({ runId: this.#runId }, new Metadata(), callOptions, callback),
+      );
+      readings.push(measureClock({ sentUs, clockUs, arrivedUs: wallUs() }));
+    }
+    return quickest(readings);
   }
 
   #dial(): Promise<void> {
@@ -281,33 +297,33 @@ export class WorkerLink {
   }
 }
 
-/**
- * Offset of a process's clock from the driver's, and the round trip, from the four times of one exchange: RFC 5905,
- * section 8. The true offset is within half a round trip of it.
- */
+/** What one exchange tells of a process's clock. */
+export interface ClockReading {
+  /** Its clock minus the driver's; true to within half a round trip. */
+  offsetUs: number;
+  roundTripUs: number;
+}
+
+/** From the times of one exchange: sent and arrived by the driver's clock, in between by the process's (Cristian, 1989). */
 export function measureClock({
   sentUs,
-  receivedUs,
   clockUs,
   arrivedUs,
 }: {
-  /** By the driver's clock. */
   sentUs: number;
-  /** By the process's clock. */
-  receivedUs: number;
-  /** By the process's clock, when it answered. */
   clockUs: number;
-  /** By the driver's clock. */
   arrivedUs: number;
-}): { offsetUs: number; roundTripUs: number } {
-  return {
-    offsetUs: (receivedUs - sentUs + (clockUs - arrivedUs)) / 2,
-    roundTripUs: Math.max(0, arrivedUs - sentUs - (clockUs - receivedUs)),
-  };
+}): ClockReading {
+  return { offsetUs: clockUs - (sentUs + arrivedUs) / 2, roundTripUs: arrivedUs - sentUs };
+}
+
+/** The reading that errs least. */
+export function quickest(readings: readonly ClockReading[]): ClockReading {
+  return readings.reduce((best, reading) => (reading.roundTripUs < best.roundTripUs ? reading : best));
 }
 
 /** Why a clock is no base for a common start; null if it is one. */
-export function describeSkew({ offsetUs, roundTripUs }: { offsetUs: number; roundTripUs: number }): string | null {
+export function describeSkew({ offsetUs, roundTripUs }: ClockReading): string | null {
   const limitUs = CLOCK_OFFSET_US_MAX + roundTripUs / 2;
   if (Math.abs(offsetUs) <= limitUs) return null;
   const [offBy, limit] = [Math.abs(offsetUs), limitUs].map((us) => (us / 1000).toFixed(1));
@@ -317,7 +333,7 @@ export function describeSkew({ offsetUs, roundTripUs }: { offsetUs: number; roun
 
 /** How long a phase may take. One of a number of operations may take a day; silence ends it much sooner. */
 function phaseDeadlineMs(phase: Omit<LoadWorkerStartRequest, 'runId'>): number {
-  const aheadMs = Math.max(0, (phase.startAtUs - wallClockUs()) / 1000);
+  const aheadMs = Math.max(0, (phase.startAtUs - wallUs()) / 1000);
   const windowMs = phase.requests === 0 ? phase.durationMs : REQUESTS_PHASE_MS;
   return aheadMs + phase.settleMs + windowMs + PHASE_MARGIN_MS;
 }

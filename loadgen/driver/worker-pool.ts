@@ -9,7 +9,7 @@ import type {
   PhaseResult,
   PlanRequest,
 } from '../../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from '../wall-clock.js';
+import { resetWallClock, wallUs } from '../../tracing/wall-clock.js';
 import { WORKER_ENTRY, WorkerChild } from './worker-child.js';
 import { WorkerLink, type WorkerMember } from './worker-link.js';
 
@@ -60,6 +60,7 @@ export class WorkerPool {
     if (workers !== null && workers.length !== plans.length) {
       throw new RangeError(`${plans.length} plans for ${workers.length} workers`);
     }
+    resetWallClock();
     const pool = new WorkerPool(workers === null ? new ChildGuard('') : null);
     try {
       if (workers === null) pool.#startChildren(plans, entry, scheduling);
@@ -106,7 +107,7 @@ export class WorkerPool {
     onProgress: (sum: PhaseProgress) => void = () => {},
   ): Promise<PhaseResult[]> {
     const aheadMs = START_AHEAD_MS + Math.max(...this.#links.map((link) => link.roundTripMs));
-    const startAtUs = wallClockUs() + Math.round(aheadMs * 1000);
+    const startAtUs = wallUs() + Math.round(aheadMs * 1000);
     const parts = this.#links.map((): PhaseProgress => ({ operations: 0, inFlight: 0, waiting: 0, errors: 0 }));
     return this.#inStep((link, signal, index) => {
       const onPart = (progress: PhaseProgress) => {

@@ -2,14 +2,14 @@
 // explains; without enough iterations nothing is called. Knows results; reads no file and draws no table.
 
 import { findCautions, findDifferences, type PlanDifference } from './likeness.js';
-import { type RatioInterval, ratioInterval, SIDE_VALUES_LEAST } from './pair-interval.js';
+import { type ChangeInterval, type ChangeScale, changeInterval, SIDE_VALUES_LEAST } from './pair-interval.js';
 import type { IterationResult, PointResult } from './point.js';
 import type { RunResult } from './result.js';
 
 /** Version of the document that `compare --json` prints. */
-export const COMPARISON_SCHEMA_VERSION = 1;
+export const COMPARISON_SCHEMA_VERSION = 2;
 
-/** Smaller changes are not called even where they are certain: nobody would act on them. */
+/** Smaller changes are not called even where they are certain: nobody would act on them. A share, or a part of the whole. */
 export const CHANGE_LEAST = 0.01;
 
 /** `alike`: no difference was shown, which is not to say that there is none. `undecided`: nothing can be said. */
@@ -23,12 +23,15 @@ export type FigureName = 'opsPerSecond' | 'weakP50Ms' | 'weakP99Ms' | 'strongP50
 /** One figure of one point. */
 export interface FigureComparison {
   figure: FigureName;
-  before: number;
-  after: number;
-  /** after / before. */
-  ratio: number;
-  /** Of the ratio, from the iterations of both sides; null where they are too few. */
-  interval: RatioInterval | null;
+  /** Null where a side did not measure it. */
+  before: number | null;
+  after: number | null;
+  /** Shares are compared by their difference, since a share may be 0 and 0.01 is little of it; all else by its ratio. */
+  scale: ChangeScale;
+  /** after / before, or after − before; null where a side did not measure it or the ratio is to 0. */
+  change: number | null;
+  /** Of the change, from the iterations of both sides; null where they are too few or one of them lacks the figure. */
+  interval: ChangeInterval | null;
   verdict: FigureVerdict;
 }
 
@@ -36,7 +39,7 @@ export interface FigureComparison {
 export interface PointComparison {
   streams: number;
   iterations: { before: number; after: number };
-  /** Those that both sides measured. */
+  /** Those that a side measured. */
   figures: FigureComparison[];
   verdict: JointVerdict;
 }
@@ -57,19 +60,36 @@ export interface Comparison {
 
 interface Figure {
   name: FigureName;
+  scale: ChangeScale;
   higherIsBetter: boolean;
   ofPoint(point: PointResult): number | null;
   ofIteration(iteration: IterationResult): number | null;
 }
 
 const FIGURES: readonly Figure[] = [
-  { name: 'opsPerSecond', higherIsBetter: true, ofPoint: (p) => p.opsPerSecond, ofIteration: (i) => i.opsPerSecond },
-  { name: 'weakP50Ms', higherIsBetter: false, ofPoint: (p) => p.weak.p50Ms, ofIteration: (i) => i.weakP50Ms },
-  { name: 'weakP99Ms', higherIsBetter: false, ofPoint: (p) => p.weak.p99Ms, ofIteration: (i) => i.weakP99Ms },
-  { name: 'strongP50Ms', higherIsBetter: false, ofPoint: (p) => p.strong.p50Ms, ofIteration: (i) => i.strongP50Ms },
-  { name: 'strongP99Ms', higherIsBetter: false, ofPoint: (p) => p.strong.p99Ms, ofIteration: (i) => i.strongP99Ms },
-  { name: 'fastPathShare', higherIsBetter: true, ofPoint: (p) => p.fastPathShare, ofIteration: (i) => i.fastPathShare },
+  {
+    name: 'opsPerSecond',
+    scale: 'ratio',
+    higherIsBetter: true,
+    ofPoint: (p) => p.opsPerSecond,
+    ofIteration: (i) => i.opsPerSecond,
+  },
+  latency('weakP50Ms', (p) => p.weak.p50Ms),
+  latency('weakP99Ms', (p) => p.weak.p99Ms),
+  latency('strongP50Ms', (p) => p.strong.p50Ms),
+  latency('strongP99Ms', (p) => p.strong.p99Ms),
+  {
+    name: 'fastPathShare',
+    scale: 'difference',
+    higherIsBetter: true,
+    ofPoint: (p) => p.fastPathShare,
+    ofIteration: (i) => i.fastPathShare,
+  },
 ];
+
+function latency(name: `${'weak' | 'strong'}${'P50' | 'P99'}Ms`, ofPoint: Figure['ofPoint']): Figure {
+  return { name, scale: 'ratio', higherIsBetter: false, ofPoint, ofIteration: (iteration) => iteration[name] };
+}
 
 /** Compares by stream count; `before` is the reference. */
 export function compareResults(before: RunResult, after: RunResult): Comparison {
@@ -104,12 +124,13 @@ function comparePoints(before: PointResult, after: PointResult): PointComparison
   const isRateGiven = [before, after].every(({ openLoop }) => openLoop !== null && !openLoop.overloaded);
   const figures = FIGURES.flatMap((figure) => {
     const [was, is] = [figure.ofPoint(before), figure.ofPoint(after)];
-    if (was === null || is === null || was === 0) return [];
-    const ratio = is / was;
-    const interval = iterationInterval(before, after, figure);
+    if (was === null && is === null) return [];
+    const { name, scale, higherIsBetter } = figure;
+    const change = changeOf(scale, was, is);
+    const interval = change === null ? null : iterationInterval(before, after, figure);
     const verdict =
-      figure.name === 'opsPerSecond' && isRateGiven ? 'notJudged' : judgeFigure(ratio, interval, figure.higherIsBetter);
-    return [{ figure: figure.name, before: was, after: is, ratio, interval, verdict } satisfies FigureComparison];
+      name === 'opsPerSecond' && isRateGiven ? 'notJudged' : judgeFigure(scale, change, interval, higherIsBetter);
+    return [{ figure: name, before: was, after: is, scale, change, interval, verdict } satisfies FigureComparison];
   });
   return {
     streams: before.streams,
@@ -119,20 +140,37 @@ function comparePoints(before: PointResult, after: PointResult): PointComparison
   };
 }
 
-function iterationInterval(before: PointResult, after: PointResult, figure: Figure): RatioInterval | null {
-  const [was, is] = [before, after].map(({ iterations }) => iterations.map((each) => figure.ofIteration(each) ?? 0));
-  return was === undefined || is === undefined ? null : ratioInterval(was, is);
+function changeOf(scale: ChangeScale, was: number | null, is: number | null): number | null {
+  if (was === null || is === null) return null;
+  if (scale === 'difference') return is - was;
+  return was === 0 ? null : is / was;
 }
 
-function judgeFigure(ratio: number, interval: RatioInterval | null, higherIsBetter: boolean): FigureVerdict {
-  if (interval === null) return 'undecided';
-  const isHigher = interval.low > 1 && ratio >= 1 + CHANGE_LEAST;
-  const isLower = interval.high < 1 && ratio <= 1 - CHANGE_LEAST;
+function iterationInterval(before: PointResult, after: PointResult, figure: Figure): ChangeInterval | null {
+  const values = ({ iterations }: PointResult) => iterations.flatMap((each) => figure.ofIteration(each) ?? []);
+  const [was, is] = [values(before), values(after)];
+  const isWhole = was.length === before.iterations.length && is.length === after.iterations.length;
+  return isWhole ? changeInterval(figure.scale, was, is) : null;
+}
+
+function judgeFigure(
+  scale: ChangeScale,
+  change: number | null,
+  interval: ChangeInterval | null,
+  higherIsBetter: boolean,
+): FigureVerdict {
+  if (change === null || interval === null) return 'undecided';
+  const none = scale === 'ratio' ? 1 : 0;
+  const isHigher = interval.low > none && change >= none + CHANGE_LEAST;
+  const isLower = interval.high < none && change <= none - CHANGE_LEAST;
   if (!isHigher && !isLower) return 'alike';
   return isHigher === higherIsBetter ? 'better' : 'worse';
 }
 
-/** What several verdicts say together: one that is undecided takes nothing from those that are not. */
+/**
+ * What several verdicts say together. One that is undecided takes nothing from those that are not; which ones are, the
+ * sentences have to say.
+ */
 function joinVerdicts(verdicts: readonly (FigureVerdict | JointVerdict)[]): JointVerdict {
   const has = (verdict: FigureVerdict | JointVerdict) => verdicts.includes(verdict);
   if (has('mixed') || (has('better') && has('worse'))) return 'mixed';
@@ -147,6 +185,7 @@ function doubtsAbout(side: 'before' | 'after', result: RunResult): string[] {
   if (result.warmup.verification.wrong > 0) doubts.push('DATA WRONG in the warm-up: no figure of it means anything');
   if (result.interrupted) doubts.push('it was interrupted: these are the windows that were complete');
   for (const failure of result.failures) doubts.push(`NOT VALID: ${failure}`);
+  doubts.push(...result.warnings);
   for (const point of result.points) {
     const at = `at ${point.streams} streams`;
     if (!point.verified) doubts.push(`DATA WRONG ${at}: no figure of it means anything`);

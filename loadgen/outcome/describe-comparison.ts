@@ -70,11 +70,11 @@ export function describePoint(point: PointComparison): string {
   switch (point.verdict) {
     case 'better':
     case 'worse':
-      return `${streams}${point.verdict}: ${list(point.verdict)}`;
+      return `${streams}${point.verdict}: ${list(point.verdict)}${describeUndecided(point)}`;
     case 'mixed':
-      return `${streams}mixed: better ${list('better')}; worse ${list('worse')}`;
+      return `${streams}mixed: better ${list('better')}; worse ${list('worse')}${describeUndecided(point)}`;
     case 'alike':
-      return `${streams}no difference beyond the spread of the iterations`;
+      return `${streams}no difference beyond the spread of the iterations${describeUndecided(point)}`;
     case 'undecided': {
       const { before, after } = point.iterations;
       return before < SIDE_VALUES_LEAST || after < SIDE_VALUES_LEAST
@@ -82,6 +82,19 @@ export function describePoint(point: PointComparison): string {
         : `${streams}no verdict: no figure was measured in every iteration of both sides`;
     }
   }
+}
+
+/** The figures that a verdict says nothing about; empty if there are none. */
+function describeUndecided({ figures }: PointComparison): string {
+  const names = figures.filter(({ verdict }) => verdict === 'undecided').map(({ figure }) => FIGURE_WORDS[figure]);
+  return names.length === 0 ? '' : `; cannot say: ${names.join(', ')}`;
+}
+
+/** Where the overall verdict has a hole; empty if it has none. */
+function describeHoles(points: readonly PointComparison[]): string {
+  const holes = points.filter(({ figures }) => figures.some(({ verdict }) => verdict === 'undecided'));
+  const streams = holes.map((point) => point.streams).join(', ');
+  return holes.length === 0 ? '' : `; not every figure could be judged at ${streams} streams`;
 }
 
 /** The verdict on all stream counts together, and how much of it chance alone would give. */
@@ -101,14 +114,14 @@ export function describeOverall({ points, verdict }: Comparison): string {
         others.length === 0
           ? `${verdict} at every stream count compared`
           : `${list([verdict])}; nothing was shown at ${others.join(', ')}`;
-      return `${called} (${describeChance(points)})`;
+      return `${called} (${describeChance(points)})${describeHoles(points)}`;
     }
     case 'mixed':
-      return `mixed: ${list(['better', 'worse', 'mixed'])} (${describeChance(points)})`;
+      return `mixed: ${list(['better', 'worse', 'mixed'])} (${describeChance(points)})${describeHoles(points)}`;
     case 'alike':
-      return 'no difference was shown beyond the spread of the iterations; the intervals tell how large one may still be';
+      return `no difference was shown beyond the spread of the iterations; the intervals tell how large one may still be${describeHoles(points)}`;
     case 'undecided':
-      return `no verdict: each side needs ${SIDE_VALUES_LEAST} iterations of a point; the ratios alone cannot be told from noise`;
+      return `no verdict: each side needs ${SIDE_VALUES_LEAST} iterations of a point; the changes alone cannot be told from noise`;
   }
 }
 
@@ -122,9 +135,10 @@ function describeChance(points: readonly PointComparison[]): string {
   return `${called.length} of ${judged.length} figures differ; chance alone makes about ${byChance.toFixed(1)} stand out`;
 }
 
-function describeChange({ figure, ratio, interval }: FigureComparison): string {
-  const bounds = interval === null ? '' : ` (${formatChange(interval.low - 1)} to ${formatChange(interval.high - 1)})`;
-  return `${FIGURE_WORDS[figure]} ${formatChange(ratio - 1)}${bounds}`;
+function describeChange({ figure, scale, change, interval }: FigureComparison): string {
+  const words = (value: number) => (scale === 'ratio' ? formatChange(value - 1) : formatPoints(value));
+  const bounds = interval === null ? '' : ` (${words(interval.low)} to ${words(interval.high)})`;
+  return `${FIGURE_WORDS[figure]} ${change === null ? '–' : words(change)}${bounds}`;
 }
 
 function describeLeftOut({ streamsOnlyBefore, streamsOnlyAfter }: Comparison): string[] {
@@ -136,24 +150,34 @@ function describeLeftOut({ streamsOnlyBefore, streamsOnlyAfter }: Comparison): s
 function figureTable(points: readonly PointComparison[]): ReportTable {
   return {
     title: 'Before and after',
-    heads: ['Streams', 'Figure', 'Before', 'After', 'Ratio', 'Interval of the ratio', 'Difference'],
+    heads: ['Streams', 'Figure', 'Before', 'After', 'Change', 'Interval of the change', 'Difference'],
     rows: points.flatMap(({ streams, figures }) =>
       figures.map((row) => [
         String(streams),
         FIGURE_WORDS[row.figure],
         formatFigure(row.figure, row.before),
         formatFigure(row.figure, row.after),
-        `×${row.ratio.toFixed(3)}`,
+        row.change === null ? '–' : formatScaled(row.scale, row.change),
         row.interval === null
           ? '–'
-          : `×${row.interval.low.toFixed(3)} … ×${row.interval.high.toFixed(3)} (${formatShare(row.interval.confidence)})`,
+          : `${formatScaled(row.scale, row.interval.low)} … ${formatScaled(row.scale, row.interval.high)} (${formatShare(row.interval.confidence)})`,
         VERDICT_WORDS[row.verdict],
       ]),
     ),
   };
 }
 
-function formatFigure(figure: FigureName, value: number): string {
+function formatScaled(scale: FigureComparison['scale'], change: number): string {
+  return scale === 'ratio' ? `×${change.toFixed(3)}` : formatPoints(change);
+}
+
+/** A difference of shares as percentage points. */
+function formatPoints(difference: number): string {
+  return `${difference > 0 ? '+' : ''}${(difference * 100).toFixed(1)} points`;
+}
+
+function formatFigure(figure: FigureName, value: number | null): string {
+  if (value === null) return '–';
   if (figure === 'opsPerSecond') return `${formatCount(value)} ops/s`;
   return figure === 'fastPathShare' ? formatShare(value, 1) : formatMs(value);
 }
@@ -167,7 +191,7 @@ function describeSide({ place, result }: ComparedResult): string {
 function describeMethod(points: readonly PointComparison[]): string[] {
   if (points.every(({ figures }) => figures.every(({ interval }) => interval === null))) return [];
   return [
-    `intervals from all pairs of iterations, no distribution assumed; a difference is called where the interval excludes ×1 and the change is at least ${formatShare(CHANGE_LEAST)}`,
+    `intervals from all pairs of iterations, no distribution assumed; a difference is called where the interval excludes no change and the change is at least ${formatShare(CHANGE_LEAST)}, of shares one percentage point`,
     'the iterations know the noise within each run, not how the machine changed between the two: run both again in turn to be sure',
   ];
 }

@@ -19,12 +19,13 @@ export const GOAL_METRICS = [
 /** One of `GOAL_METRICS`. */
 export type GoalMetric = (typeof GOAL_METRICS)[number];
 
-const OPERATORS = ['>=', '<=', '>', '<'] as const;
+/** How a figure is held against a bound. */
+export const GOAL_OPERATORS = ['>=', '<=', '>', '<'] as const;
 
 /** One condition of a goal. */
 export interface GoalCondition {
   metric: GoalMetric;
-  operator: (typeof OPERATORS)[number];
+  operator: (typeof GOAL_OPERATORS)[number];
   bound: number;
 }
 
@@ -39,13 +40,13 @@ export function parseGoal(text: string): GoalCondition[] {
     const match = CONDITION.exec(part.trim());
     if (match === null) {
       throw new UsageError(
-        `--goal: '${part.trim()}' is not of the form METRIC>=NUMBER (operators ${OPERATORS.join(' ')})`,
+        `--goal: '${part.trim()}' is not of the form METRIC>=NUMBER (operators ${GOAL_OPERATORS.join(' ')})`,
       );
     }
     const metric = GOAL_METRICS.find((name) => name === match[1]);
     if (metric === undefined)
       throw new UsageError(`--goal: unknown metric '${match[1]}'; known: ${GOAL_METRICS.join(', ')}`);
-    const operator = OPERATORS.find((name) => name === match[2]) ?? '>=';
+    const operator = GOAL_OPERATORS.find((name) => name === match[2]) ?? '>=';
     return { metric, operator, bound: Number(match[3]) };
   });
 }

@@ -1,9 +1,12 @@
 // How far apart two small sets of measurements are, with an interval that assumes no distribution: all ratios of a value
-// of one set to a value of the other, less as many at both ends as the rank-sum distribution allows (Hodges and Lehmann,
-// 1963). Pure; knows nothing of what was measured.
+// of one set to a value of the other, or all differences, less as many at both ends as the rank-sum distribution allows
+// (Hodges and Lehmann, 1963). Pure; knows nothing of what was measured.
 
-/** Between which bounds the ratio of the two sets lies, and with which confidence that can be said. */
-export interface RatioInterval {
+/** How two sets are held against each other: after / before, or after − before. */
+export type ChangeScale = 'ratio' | 'difference';
+
+/** Between which bounds the change from one set to the other lies, and with which confidence that can be said. */
+export interface ChangeInterval {
   low: number;
   high: number;
   /** At least `CONFIDENCE_LEAST`; exact for up to 40 values together. */
@@ -21,20 +24,25 @@ const NORMAL_QUANTILE = 1.645;
 const EXACT_VALUES_MOST = 40;
 
 /**
- * The interval of `after` / `before`. Holds if the values of each side are independent and the sides differ by a factor.
- * Null with fewer than `SIDE_VALUES_LEAST` values on a side or with values that are not positive.
+ * The interval of the change. Holds if the values of each side are independent and the sides differ by a factor, or by
+ * an addend. Null with fewer than `SIDE_VALUES_LEAST` values on a side, and for ratios of values that are not positive.
  */
-export function ratioInterval(before: readonly number[], after: readonly number[]): RatioInterval | null {
+export function changeInterval(
+  scale: ChangeScale,
+  before: readonly number[],
+  after: readonly number[],
+): ChangeInterval | null {
   if (before.length < SIDE_VALUES_LEAST || after.length < SIDE_VALUES_LEAST) return null;
-  if (![...before, ...after].every((value) => value > 0)) return null;
-  const ratios = before.flatMap((was) => after.map((is) => is / was)).sort((a, b) => a - b);
+  if (scale === 'ratio' && ![...before, ...after].every((value) => value > 0)) return null;
+  const changeOf = (was: number, is: number) => (scale === 'ratio' ? is / was : is - was);
+  const changes = before.flatMap((was) => after.map((is) => changeOf(was, is))).sort((a, b) => a - b);
   const { dropped, confidence } = ranksToDrop(before.length, after.length);
-  const low = ratios[dropped];
-  const high = ratios[ratios.length - 1 - dropped];
+  const low = changes[dropped];
+  const high = changes[changes.length - 1 - dropped];
   return low === undefined || high === undefined ? null : { low, high, confidence };
 }
 
-/** How many of the ordered ratios may be left out at each end, and the confidence that remains. */
+/** How many of the ordered changes may be left out at each end, and the confidence that remains. */
 function ranksToDrop(n: number, m: number): { dropped: number; confidence: number } {
   if (n + m > EXACT_VALUES_MOST) {
     const dropped = Math.floor((n * m) / 2 - NORMAL_QUANTILE * Math.sqrt((n * m * (n + m + 1)) / 12));

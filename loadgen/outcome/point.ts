@@ -40,13 +40,21 @@ export interface OpenLoopResult {
   sent: number;
   /** Those of them that were given up, because too many were waiting. */
   dropped: number;
+  /** Operations that completed within a window, whenever they were due. */
+  completed: number;
+  completedPerSecond: number;
   /** Most in flight at once, all processes together. */
   inFlightMax: number;
   /** Most waiting at once, all processes together. */
   waitingMax: number;
-  /** Waiting when a window ended, the worst window. */
+  /** Waiting when a window ended, and given up; the worst window. */
   waitingAtEnd: number;
-  /** Something was dropped, or still waited at the end: the system did not take what it was offered. */
+  /** In flight when a window ended, the worst window. Their latency counts, however late their answers were. */
+  unansweredAtEnd: number;
+  /**
+   * The system did not take what it was offered: something was dropped or given up, or in some window fewer operations
+   * were completed than intended, by more than `SHORTFALL_SHARE_MAX` and what chance explains.
+   */
   overloaded: boolean;
 }
 
@@ -122,6 +130,10 @@ export interface PointResult {
 }
 
 const STEADY_TREND_MAX = 0.1;
+/** By which share of the intended operations a window may complete fewer and still keep up with its rate. */
+export const SHORTFALL_SHARE_MAX = 0.05;
+/** Arrivals are random, and so is how many are under way at either end: three deviations of their number. */
+const SHORTFALL_DEVIATIONS = 3;
 const EXAMPLES_LIMIT = 10;
 const DIGITS = 3;
 const CURVE_DECADES = 4;
@@ -244,9 +256,11 @@ function summarizeOpenLoop(windows: readonly WindowMeasurement[]): OpenLoopResul
       intended: total((count) => count.intended),
       sent: total((count) => count.sent),
       dropped: total((count) => count.dropped),
+      completed: results.reduce((sum, { operations }) => sum + operations, 0),
       inFlightMax: total((count) => count.inFlightMax),
       waitingMax: total((count) => count.waitingMax),
       waitingAtEnd: total((count) => count.waitingAtEnd),
+      unansweredAtEnd: total((count) => count.unansweredAtEnd),
     };
   });
   if (perWindow.every(({ processes }) => processes === 0)) return null;
@@ -256,6 +270,7 @@ function summarizeOpenLoop(windows: readonly WindowMeasurement[]): OpenLoopResul
   const intended = total((window) => window.intended);
   const sent = total((window) => window.sent);
   const dropped = total((window) => window.dropped);
+  const completed = total((window) => window.completed);
   const waitingAtEnd = Math.max(...perWindow.map((window) => window.waitingAtEnd));
   return {
     intendedPerSecond: intended / seconds,
@@ -263,11 +278,18 @@ function summarizeOpenLoop(windows: readonly WindowMeasurement[]): OpenLoopResul
     intended,
     sent,
     dropped,
+    completed,
+    completedPerSecond: completed / seconds,
     inFlightMax: Math.max(...perWindow.map((window) => window.inFlightMax)),
     waitingMax: Math.max(...perWindow.map((window) => window.waitingMax)),
     waitingAtEnd,
-    overloaded: dropped > 0 || waitingAtEnd > 0,
+    unansweredAtEnd: Math.max(...perWindow.map((window) => window.unansweredAtEnd)),
+    overloaded: dropped > 0 || waitingAtEnd > 0 || perWindow.some(fallsShort),
   };
+}
+
+function fallsShort({ intended, completed }: { intended: number; completed: number }): boolean {
+  return completed < intended * (1 - SHORTFALL_SHARE_MAX) - SHORTFALL_DEVIATIONS * Math.sqrt(intended);
 }
 
 function summarizeVerification(

@@ -1,14 +1,11 @@
-// The saved form of a measurement, `result.json`, and what it says about the machine. Knows the shape and how to read
-// it back; does not know how anything was measured.
+// The saved form of a measurement, `result.json`, and what it says about the machine. Knows the shape;
+// does not know how anything was measured, nor how a result is read back.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import type { Window } from '../driver/rotation.js';
 import type { WorkerMember } from '../driver/worker-pool.js';
-import { UsageError } from '../flag-values.js';
-import { type LoadPlan, SCHEMA_VERSION } from '../plan.js';
+import type { LoadPlan } from '../plan.js';
 import { meetsGoal } from './goal.js';
 import { goalFigures, type PointResult } from './point.js';
 
@@ -56,8 +53,19 @@ export interface RunResult {
   workers: WorkerMember[];
   /** Why the run as a whole is not valid, as sentences, such as a process that was lost; empty for none. */
   failures: string[];
-  /** Where the traces of this run are, relative to the result's directory; null without tracing. */
+  /** What went wrong once all was measured, as sentences, such as a farewell that failed; the figures stand. */
+  warnings: string[];
+  /** Spans of the load processes themselves; null without tracing. */
+  clientSpans: ClientSpans | null;
+  /** Where the traces of this run are, relative to the result's directory; null without tracing or where it is another's collector that has them. */
   traces: TraceSummary | null;
+}
+
+/** What the load processes did with their spans until the end of the last window. */
+export interface ClientSpans {
+  exported: number;
+  /** Those that they made and could not deliver. */
+  dropped: number;
 }
 
 /** What tracing left behind. */
@@ -65,7 +73,7 @@ export interface TraceSummary {
   file: string;
   traces: number;
   spans: number;
-  /** Spans that could not be delivered or kept. */
+  /** Spans that the load processes could not deliver or the file did not keep. */
   dropped: number;
 }
 
@@ -118,30 +126,4 @@ export function describeCommit(): Pick<RunResult, 'gitCommit' | 'dirty'> {
     // An image has neither git nor a repository; it is told at build time what it was built from.
     return { gitCommit: process.env.CURPHO_COMMIT || null, dirty: false };
   }
-}
-
-/**
- * Reads a saved result from its directory. Throws `UsageError` if there is none or it is of another version; `asked` is
- * how the user named the directory, a flag or a command.
- */
-export function readResult(directory: string, asked = '--baseline'): RunResult {
-  const file = path.join(directory, 'result.json');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`${asked}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!isRunResult(parsed)) throw new UsageError(`${asked}: ${file} is no result of schema version ${SCHEMA_VERSION}`);
-  return parsed;
-}
-
-function isRunResult(parsed: unknown): parsed is RunResult {
-  if (typeof parsed !== 'object' || parsed === null) return false;
-  return (
-    'schemaVersion' in parsed &&
-    parsed.schemaVersion === SCHEMA_VERSION &&
-    'points' in parsed &&
-    Array.isArray(parsed.points)
-  );
 }

@@ -67,33 +67,35 @@ export const SLOW_REASONS: readonly SlowReason[] = [
   'overtaken',
 ];
 
-function scalingTable({ points }: RunResult): ReportTable {
+function scalingTable({ points, plan }: RunResult): ReportTable {
   const first = points[0];
+  const isOpen = plan.rate !== null;
   return {
     title: 'Throughput and latency by streams',
     heads: [
       'Streams',
       'Pendings',
-      'Throughput',
+      ...(isOpen ? ['Intended', 'Completed'] : ['Throughput']),
       'Spread',
       'Change',
       'Weak median',
-      '< 2 ms',
+      ...(isOpen ? [] : ['< 2 ms']),
       'Strong median',
       'Fast path',
-      'The study',
+      ...(isOpen ? [] : ['The study']),
     ],
     rows: points.map((point) => [
       String(point.streams),
       point.openLoop === null ? String(point.totalPendings) : '–',
+      ...(isOpen ? [`${formatCount(point.openLoop?.intendedPerSecond ?? 0)} ops/s`] : []),
       `${formatCount(point.opsPerSecond)} ops/s${point.steady ? '' : ' (not steady)'}`,
       formatShare(point.spread, 1),
       point === first || first === undefined ? '–' : formatChange(point.opsPerSecond / first.opsPerSecond - 1),
       formatMs(point.weak.p50Ms),
-      point.weak.p50Ms !== null && point.weak.p50Ms < STUDY_WEAK_P50_MS_MAX ? '✓' : '✗',
+      ...(isOpen ? [] : [point.weak.p50Ms !== null && point.weak.p50Ms < STUDY_WEAK_P50_MS_MAX ? '✓' : '✗']),
       formatMs(point.strong.p50Ms),
       formatShare(point.fastPathShare, 1),
-      describeStudyRow(point),
+      ...(isOpen ? [] : [describeStudyRow(point)]),
     ]),
   };
 }
@@ -175,16 +177,27 @@ export function openLoopTable({ points }: RunResult): ReportTable | null {
   if (open.length === 0) return null;
   return {
     title: 'Open loop: what was intended and what became of it',
-    heads: ['Streams', 'Intended', 'Sent', 'Of intended', 'Dropped', 'In flight, most', 'Waiting, most', 'At the end'],
+    heads: [
+      'Streams',
+      'Intended',
+      'Sent',
+      'Completed',
+      'Of intended',
+      'Dropped',
+      'In flight, most',
+      'Waiting, most',
+      'At the end',
+    ],
     rows: open.map((point) => [
       String(point.streams),
       `${formatCount(point.intendedPerSecond)} ops/s`,
       `${formatCount(point.sentPerSecond)} ops/s`,
-      formatShare(point.intended === 0 ? null : point.sent / point.intended, 1),
+      `${formatCount(point.completedPerSecond)} ops/s`,
+      formatShare(point.intended === 0 ? null : point.completed / point.intended, 1),
       formatCount(point.dropped),
       formatCount(point.inFlightMax),
       formatCount(point.waitingMax),
-      `${formatCount(point.waitingAtEnd)}${point.overloaded ? ' (overloaded)' : ''}`,
+      `${formatCount(point.waitingAtEnd)} waiting, ${formatCount(point.unansweredAtEnd)} unanswered${point.overloaded ? ' (overloaded)' : ''}`,
     ]),
   };
 }
@@ -202,7 +215,7 @@ export function workerTable({ workers }: RunResult): ReportTable | null {
       worker.isLocal ? 'this machine' : 'remote',
       String(worker.cpus),
       worker.node,
-      `${worker.clockOffsetMs >= 0 ? '+' : ''}${worker.clockOffsetMs.toFixed(1)} ms`,
+      worker.isLocal ? '–' : `${worker.clockOffsetMs >= 0 ? '+' : ''}${worker.clockOffsetMs.toFixed(1)} ms`,
     ]),
   };
 }
@@ -267,8 +280,13 @@ function describeLoad(plan: LoadPlan): string {
   return `open loop, ${formatCount(plan.rate)} ops/s intended, ${plan.arrivals} arrivals, ${processes}, ${limits}; latency counts from the intended time`;
 }
 
-function describeTraces({ traces, plan }: RunResult): [string, string][] {
-  if (traces === null) return [];
+function describeTraces({ traces, clientSpans, plan }: RunResult): [string, string][] {
+  if (traces === null) {
+    if (clientSpans === null || plan.otlpUrl === null) return [];
+    const { exported, dropped } = clientSpans;
+    const spans = `${formatCount(exported)} spans sent and ${formatCount(dropped)} lost by the load processes until the end of the last window`;
+    return [['traces', `to ${plan.otlpUrl}: ${spans}; what services lost is in their own logs`]];
+  }
   const lost = traces.dropped === 0 ? '' : `, ${formatCount(traces.dropped)} spans lost`;
   const counts = `${formatCount(traces.traces)} traces, ${formatCount(traces.spans)} spans${lost}`;
   return [['traces', `${traces.file}: ${counts}; ${formatShare(plan.traceRatio, 2)} of operations`]];

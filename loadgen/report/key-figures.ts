@@ -14,11 +14,12 @@ export interface KeyFigure {
 }
 
 /** Figures of the point with the highest throughput; none without points. */
-export function listKeyFigures({ points }: RunResult): KeyFigure[] {
+export function listKeyFigures({ plan, points }: RunResult): KeyFigure[] {
   const first = points[0];
   if (first === undefined) return [];
   const best = points.reduce((most, point) => (point.opsPerSecond > most.opsPerSecond ? point : most), first);
-  const study = studyRow(best.streams);
+  // The study ran a closed loop. What an open loop completes is what it was given: no figure of capacity.
+  const study = best.openLoop === null ? studyRow(best.streams) : undefined;
   const times = study === undefined ? '' : `, ${(best.opsPerSecond / study.opsPerSecond).toFixed(1)} × the study`;
   const beside = (ms: number | undefined) =>
     ms === undefined ? 'half of them are faster' : `the study: ${formatMs(ms)}`;
@@ -29,10 +30,10 @@ export function listKeyFigures({ points }: RunResult): KeyFigure[] {
   );
   return [
     {
-      label: 'Highest throughput',
+      label: best.openLoop === null ? 'Highest throughput' : 'Completed',
       value: formatRate(best.opsPerSecond),
       unit: 'ops/s',
-      note: `at ${formatStreams(best.streams)}${times}`,
+      note: `at ${formatStreams(best.streams)}${plan.rate === null ? times : `, ${formatRate(plan.rate)} intended`}`,
     },
     { label: 'Weak median there', ...splitUnit(formatMs(best.weak.p50Ms)), note: beside(study?.weakP50Ms) },
     { label: 'Strong median there', ...splitUnit(formatMs(best.strong.p50Ms)), note: beside(study?.strongP50Ms) },

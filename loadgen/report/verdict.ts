@@ -23,6 +23,7 @@ export function judgeRun(result: RunResult): Check[] {
   checks.push(checkData(result), ...checkValidity(result), checkErrors(result));
   if (points.length > 0) checks.push(checkSteadiness(points));
   checks.push(...checkOverload(points));
+  for (const warning of result.warnings) checks.push(check('warning', 'bad', warning));
   // An open loop answers for latency at a given rate; how much could be had it does not ask.
   if (plan.rate === null) checks.push(checkStudyGoal(points));
   if (plan.goal.length > 0) {
@@ -107,9 +108,9 @@ function checkSteadiness(points: readonly PointResult[]): Check {
 function checkOverload(points: readonly PointResult[]): Check[] {
   return points.flatMap(({ streams, openLoop }) => {
     if (openLoop?.overloaded !== true) return [];
-    const { dropped, intended, waitingAtEnd } = openLoop;
-    const share = intended === 0 ? null : dropped / intended;
-    const text = `at ${streams} streams: ${formatCount(dropped)} operations dropped (${formatShare(share, 1)}), ${formatCount(waitingAtEnd)} still waiting at the end of a window; latencies grow with its length`;
+    const { dropped, intended, completed, waitingAtEnd, unansweredAtEnd } = openLoop;
+    const share = (part: number) => formatShare(intended === 0 ? null : part / intended, 1);
+    const text = `at ${streams} streams: ${share(completed)} of the intended operations completed in their windows, ${formatCount(dropped)} dropped (${share(dropped)}), ${formatCount(waitingAtEnd)} still waiting and ${formatCount(unansweredAtEnd)} unanswered at the end of a window; latencies grow with its length`;
     return [check('overload', 'bad', text)];
   });
 }

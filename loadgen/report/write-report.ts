@@ -6,7 +6,7 @@ import path from 'node:path';
 
 import type { RunResult } from '../outcome/result.js';
 import { composeReport } from './content.js';
-import { composeCharts } from './figures/all-charts.js';
+import { composeCharts, isChartName } from './figures/all-charts.js';
 import { renderMarkdown } from './markdown.js';
 import { renderHtml } from './page/html.js';
 import { drawPicture, rasterize } from './pictures.js';
@@ -26,12 +26,13 @@ export interface ReportPlan {
   out: string;
 }
 
-/** Writes report.md, report.html and pictures/ below `out`. Pictures of an earlier report there are removed. */
+/** Writes report.md, report.html and pictures/ below `out`. Pictures of an earlier report there, and no others, are removed. */
 export async function writeReport(result: RunResult, { baseline, out }: ReportPlan): Promise<ReportFiles> {
   const directory = path.join(out, 'pictures');
   mkdirSync(directory, { recursive: true });
   for (const file of readdirSync(directory)) {
-    if (/\.(?:svg|png)$/.test(file)) rmSync(path.join(directory, file));
+    const { name, ext } = path.parse(file);
+    if ((ext === '.svg' || ext === '.png') && isChartName(name)) rmSync(path.join(directory, file));
   }
   const files = { markdown: path.join(out, 'report.md'), html: path.join(out, 'report.html') };
   writeFileSync(files.markdown, renderMarkdown(composeReport(result, baseline)));
@@ -39,6 +40,7 @@ export async function writeReport(result: RunResult, { baseline, out }: ReportPl
   const pictures = Object.values(composeCharts(result))
     .flat()
     .flatMap((chart) => {
+      if (!isChartName(chart.name)) throw new RangeError(`no name for a chart: ${JSON.stringify(chart.name)}`);
       const svg = drawPicture(chart);
       const place = path.join(directory, chart.name);
       writeFileSync(`${place}.svg`, svg);

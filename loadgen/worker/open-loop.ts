@@ -32,6 +32,7 @@ export class OpenLoop implements LoadLoop, LaneOwner<Stream> {
     inFlightMax: 0,
     waitingMax: 0,
     waitingAtEnd: 0,
+    unansweredAtEnd: 0,
   };
   readonly #doors: LoopDoors;
   readonly #streams: readonly Stream[];
@@ -80,12 +81,13 @@ export class OpenLoop implements LoadLoop, LaneOwner<Stream> {
     return this.#drained;
   }
 
-  /** Sends nothing more; what waits is given up. */
+  /** Sends nothing more; what waits is given up, what is in flight is waited for. */
   stop(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#wakeup.cancel();
     this.counts.waitingAtEnd = this.#waiting.length;
+    this.counts.unansweredAtEnd = this.#inFlight;
     this.#waiting.clear();
     this.#maybeDrained();
   }

@@ -23,13 +23,21 @@ export type Recording = Pick<
 >;
 
 /**
- * Records operations that complete within the window, each with its whole latency, also the part before the window:
- * count, throughput and percentiles are of the same operations. Operations still under way at the end are not counted.
- * Errors count whenever they happen, so that none falls between two windows; on the timeline only those within.
+ * Which latencies belong to a window: of the operations that complete in it, as in a closed loop, or of those whose
+ * intended time lies in it, whenever they end, as in an open loop. There a stall that outlasts the window would else be
+ * no part of any latency.
+ */
+export type LatencyBasis = 'completion' | 'intended';
+
+/**
+ * Counts the operations that complete within the window, for throughput, and records whole latencies by the window's
+ * basis; the fast path and the reasons for leaving it are of the latter. Errors count whenever they happen, so that none
+ * falls between two windows; on the timeline only those within.
  */
 export class Recorder {
   #fromMs = Number.POSITIVE_INFINITY;
   #toMs = Number.POSITIVE_INFINITY;
+  #basis: LatencyBasis = 'completion';
   #operations = 0;
   #fast = 0;
   #slowReasons: Record<string, number> = {};
@@ -41,9 +49,10 @@ export class Recorder {
   readonly #timeline = new TimelineRecorder();
 
   /** Starts over with a window [from, to), milliseconds of `performance.now()`; an end may be infinitely far. */
-  open(fromMs: number, toMs: number): void {
+  open(fromMs: number, toMs: number, basis: LatencyBasis = 'completion'): void {
     this.#fromMs = fromMs;
     this.#toMs = toMs;
+    this.#basis = basis;
     this.#operations = 0;
     this.#fast = 0;
     this.#slowReasons = {};
@@ -54,7 +63,7 @@ export class Recorder {
     this.#timeline.open(fromMs, bucketMsOf(toMs - fromMs < Number.POSITIVE_INFINITY ? toMs - fromMs : 0));
   }
 
-  /** Operations recorded so far. */
+  /** Operations completed in the window so far. */
   get operations(): number {
     return this.#operations;
   }
@@ -65,12 +74,16 @@ export class Recorder {
   }
 
   completed(classIndex: ClassIndex, startMs: number, nowMs: number, answered: Answered): void {
-    if (nowMs < this.#fromMs || nowMs >= this.#toMs) return;
-    this.#operations++;
+    if (this.#isWithin(nowMs)) {
+      this.#operations++;
+      this.#timeline.completed(nowMs);
+    }
+    const atMs = this.#basis === 'intended' ? startMs : nowMs;
+    if (!this.#isWithin(atMs)) return;
     const latencyUs = Math.min(Math.round((nowMs - startMs) * 1000), LATENCY_US_MAX);
     const isFast = answered.path === 'fast';
     this.#latencies[classIndex]?.record(latencyUs);
-    this.#timeline.completed(nowMs, latencyUs, classIndex < 2, isFast);
+    this.#timeline.latency(atMs, latencyUs, classIndex < 2, isFast);
     if (isFast) this.#fast++;
     else if (answered.slowReason !== undefined)
       this.#slowReasons[answered.slowReason] = (this.#slowReasons[answered.slowReason] ?? 0) + 1;
@@ -80,7 +93,7 @@ export class Recorder {
     if (unknownOutcome) this.#unknown++;
     else this.#errors++;
     this.#errorCodes[code] = (this.#errorCodes[code] ?? 0) + 1;
-    if (nowMs >= this.#fromMs && nowMs < this.#toMs) this.#timeline.failed(nowMs);
+    if (this.#isWithin(nowMs)) this.#timeline.failed(nowMs);
   }
 
   result(): Recording {
@@ -94,5 +107,9 @@ export class Recorder {
       errorCodes: this.#errorCodes,
       ...this.#timeline.result(),
     };
+  }
+
+  #isWithin(timeMs: number): boolean {
+    return timeMs >= this.#fromMs && timeMs < this.#toMs;
   }
 }

@@ -42,11 +42,13 @@ class Bucket {
   }
 }
 
-/** The parts of one window at a time. Times are of one clock and never go back. */
+/** The parts of one window at a time. Times are of one clock and not before the window; they may go back. */
 export class TimelineRecorder {
   readonly #buckets: Bucket[] = [new Bucket()];
   #bucket = this.#bucketAt(0);
-  #at = 0;
+  /** The newest part so far. */
+  #last = 0;
+  #beginMs = 0;
   #endMs = 0;
   #fromMs = 0;
   #bucketMs = BUCKET_MS_MIN;
@@ -59,13 +61,19 @@ export class TimelineRecorder {
     for (const bucket of this.#buckets) bucket.reset();
     this.#fromMs = fromMs;
     this.#bucketMs = bucketMs;
+    this.#last = 0;
     this.#enter(0);
   }
 
-  completed(nowMs: number, latencyUs: number, isStrong: boolean, isFast: boolean): void {
-    if (nowMs >= this.#endMs) this.#turn(nowMs);
+  completed(nowMs: number): void {
+    this.#turn(nowMs);
+    this.#bucket.operations++;
+  }
+
+  /** `atMs` is the time to which the latency belongs. */
+  latency(atMs: number, latencyUs: number, isStrong: boolean, isFast: boolean): void {
+    this.#turn(atMs);
     const bucket = this.#bucket;
-    bucket.operations++;
     if (isStrong) {
       bucket.strong++;
       if (isFast) bucket.fast++;
@@ -76,13 +84,13 @@ export class TimelineRecorder {
   }
 
   failed(nowMs: number): void {
-    if (nowMs >= this.#endMs) this.#turn(nowMs);
+    this.#turn(nowMs);
     this.#bucket.errors++;
   }
 
   result(): { timeline: TimelineBucket[]; timelineBucketMs: number } {
     return {
-      timeline: this.#buckets.slice(0, this.#at + 1).map((bucket) => ({
+      timeline: this.#buckets.slice(0, this.#last + 1).map((bucket) => ({
         operations: bucket.operations,
         strong: bucket.strong,
         fast: bucket.fast,
@@ -95,6 +103,7 @@ export class TimelineRecorder {
   }
 
   #turn(nowMs: number): void {
+    if (nowMs >= this.#beginMs && nowMs < this.#endMs) return;
     let at = Math.floor((nowMs - this.#fromMs) / this.#bucketMs);
     while (at >= BUCKETS_MAX) {
       this.#joinPairs();
@@ -104,9 +113,10 @@ export class TimelineRecorder {
   }
 
   #enter(at: number): void {
-    this.#at = at;
+    this.#last = Math.max(this.#last, at);
     this.#bucket = this.#bucketAt(at);
-    this.#endMs = this.#fromMs + (at + 1) * this.#bucketMs;
+    this.#beginMs = this.#fromMs + at * this.#bucketMs;
+    this.#endMs = this.#beginMs + this.#bucketMs;
   }
 
   #joinPairs(): void {
@@ -121,6 +131,7 @@ export class TimelineRecorder {
     }
     for (const bucket of this.#buckets.slice(BUCKETS_MAX / 2)) bucket.reset();
     this.#bucketMs *= 2;
+    this.#last = Math.floor(this.#last / 2);
   }
 
   #bucketAt(at: number): Bucket {

@@ -61,6 +61,7 @@ export async function serveOn(listen: string, service: WorkerService): Promise<W
 function handlersOf(service: WorkerService): LoadWorkerServer {
   return {
     plan: unary((request, signal) => service.plan(request, signal)),
+    readClock: unary(async (request) => service.readClock(request)),
     preload: streaming<PreloadRequest, PreloadResponse>((request, send, signal) =>
       service.preload(request, (keys) => send({ keys }), signal),
     ),

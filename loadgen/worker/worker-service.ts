@@ -12,8 +12,10 @@ import type {
   PlanResponse,
   PreloadRequest,
   PrepareRequest,
+  ReadClockRequest,
+  ReadClockResponse,
 } from '../../proto/gen/curpho/v1/load_worker.js';
-import { wallClockUs } from '../wall-clock.js';
+import { resetWallClock, wallUs } from '../../tracing/wall-clock.js';
 import { WorkerError } from '../worker-error.js';
 import type { LoadWorker } from './worker.js';
 import { checkPlan, checkPreload, checkPrepare, checkRunId, checkStart } from './worker-requests.js';
@@ -61,10 +63,11 @@ export class WorkerService {
    * @throws WorkerError `WORKER_BUSY` naming the run that is under way; the SDK's error.
    */
   async plan(request: PlanRequest, signal: AbortSignal): Promise<PlanResponse> {
-    const receivedUs = wallClockUs();
     checkPlan(request, this.#historyFile);
     if (this.#isEnding) throw new WorkerError('WORKER_LOST', 'the process is ending');
     this.#replaceIdle(request.runId);
+    // Between two plans nothing hangs on it. What was set or suspended since the process began must not refuse this one.
+    resetWallClock();
     const open = (): Promise<PlannedLoad> => this.#open(request);
     // In place before anything is awaited, so that a second driver is refused from here on.
     const plan = new Plan(request, this.#closing.then(open, open));
@@ -80,9 +83,13 @@ export class WorkerService {
       pid: process.pid,
       cpus: availableParallelism(),
       node: process.version,
-      clockUs: wallClockUs(),
-      receivedUs,
     };
+  }
+
+  /** The time of this process, microseconds since 1970, for the driver that planned. */
+  readClock({ runId }: ReadClockRequest): ReadClockResponse {
+    this.#planOf(runId);
+    return { clockUs: wallUs() };
   }
 
   /** Writes a range of keys. */
@@ -119,7 +126,7 @@ export class WorkerService {
     signal: AbortSignal,
   ): Promise<PhaseResult> {
     const plan = this.#planOf(request.runId);
-    checkStart(request, plan.sessions, wallClockUs());
+    checkStart(request, plan.sessions, wallUs());
     return this.#carryOut(plan, 'running a phase', signal, (load) =>
       reporting(
         () => onProgress(load.progress()),

@@ -13,6 +13,7 @@ import type {
 } from '../../proto/gen/curpho/v1/load_worker.js';
 import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
 import { openTracing, type Tracing } from '../../tracing/setup.js';
+import { wallUs } from '../../tracing/wall-clock.js';
 import { ARRIVAL_PATTERNS, Arrivals } from './arrivals.js';
 import { ClosedLoop } from './closed-loop.js';
 import { HistoryWriter } from './history.js';
@@ -117,7 +118,7 @@ export class LoadWorker {
     await until(startAtMs);
     const beganMs = performance.now();
     // A timer may fire a fraction of a millisecond early; that is no lag.
-    const startLagMs = Math.max(0, performance.timeOrigin + beganMs - startAtMs);
+    const startLagMs = Math.max(0, wallUs() / 1000 - startAtMs);
     return phase.requests === 0 ? this.#loadForTime(phase, beganMs, startLagMs) : this.#loadRequests(phase, startLagMs);
   }
 
@@ -154,7 +155,7 @@ export class LoadWorker {
   async #loadForTime(phase: LoadWorkerStartRequest, beganMs: number, startLagMs: number): Promise<PhaseResult> {
     const fromMs = beganMs + phase.settleMs;
     const toMs = fromMs + phase.durationMs;
-    this.#doors.recorder.open(fromMs, toMs);
+    this.#doors.recorder.open(fromMs, toMs, this.#wakeup === null ? 'completion' : 'intended');
     this.#beginVerification();
     let acks = this.#client.stats().acks;
     let measured: Measured | null = null;
@@ -256,7 +257,7 @@ function acksSince(before: ClientStats['acks'], stats: ClientStats): Pick<Measur
 }
 
 function until(atMs: number): Promise<void> {
-  const waitMs = atMs - (performance.timeOrigin + performance.now());
+  const waitMs = atMs - wallUs() / 1000;
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
 }
 

@@ -158,10 +158,11 @@ describe('loadgen command line', () => {
     ];
     const { exitCode } = await command('memory', ['run', ...args]);
     assert.equal(exitCode, 0);
-    const events = readFileSync(file, 'utf8')
+    const [head, ...events] = readFileSync(file, 'utf8')
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
+    assert.deepEqual(head, { curphoHistory: 1 });
     assert.equal(events.filter(({ op }) => op !== 'batch').length, 600);
     const written = new Set(
       events.flatMap(({ value, writes }) =>

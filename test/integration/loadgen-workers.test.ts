@@ -12,7 +12,6 @@ import { promisify } from 'node:util';
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { type LocalCluster, startLocalCluster } from '../../deploy/local-cluster.js';
 import { WORKER_ENTRY, WorkerError, type WorkerMember, WorkerPool } from '../../loadgen/driver/worker-pool.js';
-import { wallClockUs } from '../../loadgen/wall-clock.js';
 import {
   type CancelRequest,
   type CancelResponse,
@@ -20,7 +19,9 @@ import {
   type PhaseResult,
   type PlanRequest,
   type PlanResponse,
+  type ReadClockResponse,
 } from '../../proto/gen/curpho/v1/load_worker.js';
+import { wallUs } from '../../tracing/wall-clock.js';
 import { samplePlan } from '../unit/loadgen/worker-samples.js';
 import { checkHealth, eventually } from './services-fixture.js';
 
@@ -213,10 +214,11 @@ describe('load processes and a real cluster', () => {
   it('one whose clock is off is refused, and left without a plan', async () => {
     const server = new Server();
     const cancelled: string[] = [];
-    const anHourAhead = wallClockUs() + 3_600_000_000;
     server.addService(LoadWorkerService, {
       plan: (_call: unknown, callback: sendUnaryData<PlanResponse>) =>
-        callback(null, { name: 'late:1', pid: 1, cpus: 1, node: 'v', clockUs: anHourAhead, receivedUs: anHourAhead }),
+        callback(null, { name: 'late:1', pid: 1, cpus: 1, node: 'v' }),
+      readClock: (_call: unknown, callback: sendUnaryData<ReadClockResponse>) =>
+        callback(null, { clockUs: wallUs() + 3_600_000_000 }),
       cancel: (
         { request }: ServerUnaryCall<CancelRequest, CancelResponse>,
         callback: sendUnaryData<CancelResponse>,

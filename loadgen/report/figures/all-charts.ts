@@ -17,6 +17,14 @@ export interface ChartGroups {
   processes: Chart[];
 }
 
+/** All names that a chart may have. They become names of files, which a new report replaces. */
+const CHART_NAME = /^(?:throughput|medians|percentiles|fast-path|processes|timeline-\d+)$/;
+
+/** Whether a chart may be called so. */
+export function isChartName(name: string): boolean {
+  return CHART_NAME.test(name);
+}
+
 /** Draws up all charts that the result has figures for. */
 export function composeCharts(result: RunResult): ChartGroups {
   const present = (charts: readonly (Chart | null)[]) => charts.filter((chart) => chart !== null);

@@ -1,4 +1,4 @@
-// The chart of weak and strong medians against streams, our points beside the study's.
+// The chart of weak and strong medians against streams, our points beside the study's where both are of a closed loop.
 
 import type { PointResult } from '../../outcome/point.js';
 import type { RunResult } from '../../outcome/result.js';
@@ -17,15 +17,17 @@ const MARKS: Record<Consistency, Mark> = {
 };
 
 /** Medians by consistency. */
-export function mediansChart({ points }: RunResult): Chart {
+export function mediansChart({ points, plan }: RunResult): Chart {
   const ours = points.toSorted((a, b) => a.streams - b.streams);
-  const series = [
-    studySeries('strong', ({ strongP50Ms }) => strongP50Ms),
-    studySeries('weak', ({ weakP50Ms }) => weakP50Ms),
-    ownSeries('strong', ours),
-    ownSeries('weak', ours),
-  ];
+  // The study ran a closed loop: at another load its latencies say nothing of an open one.
+  const study =
+    plan.rate === null
+      ? [studySeries('strong', ({ strongP50Ms }) => strongP50Ms), studySeries('weak', ({ weakP50Ms }) => weakP50Ms)]
+      : [];
+  const series = [...study, ownSeries('strong', ours), ownSeries('weak', ours)];
   const values = series.flatMap((each) => each.points.flatMap(({ y }) => y ?? []));
+  const guides =
+    plan.rate === null ? [{ at: STUDY_WEAK_P50_MS_MAX, label: `goal: weak < ${STUDY_WEAK_P50_MS_MAX} ms` }] : [];
   return {
     name: 'medians',
     title: 'Median latency by streams',
@@ -37,9 +39,9 @@ export function mediansChart({ points }: RunResult): Chart {
           kind: 'lines',
           title: '',
           x: streamAxis(series.flatMap((each) => each.points.map(({ x }) => x))),
-          y: logAxis([...values, STUDY_WEAK_P50_MS_MAX], 'milliseconds (log scale)', formatTick),
+          y: logAxis([...values, ...guides.map(({ at }) => at)], 'milliseconds (log scale)', formatTick),
           series,
-          guides: [{ at: STUDY_WEAK_P50_MS_MAX, label: `goal: weak < ${STUDY_WEAK_P50_MS_MAX} ms` }],
+          guides,
           height: 320,
         },
       ],
@@ -48,16 +50,12 @@ export function mediansChart({ points }: RunResult): Chart {
     columns: 1,
     table: {
       title: 'Median latency by streams',
-      heads: ['Streams', 'Weak', 'Strong', 'The study, weak', 'The study, strong'],
+      heads: ['Streams', 'Weak', 'Strong', ...(plan.rate === null ? ['The study, weak', 'The study, strong'] : [])],
       rows: ours.map((point) => {
-        const study = studyRow(point.streams);
-        return [
-          String(point.streams),
-          formatMs(point.weak.p50Ms),
-          formatMs(point.strong.p50Ms),
-          formatMs(study?.weakP50Ms ?? null),
-          formatMs(study?.strongP50Ms ?? null),
-        ];
+        const own = [String(point.streams), formatMs(point.weak.p50Ms), formatMs(point.strong.p50Ms)];
+        if (plan.rate !== null) return own;
+        const row = studyRow(point.streams);
+        return [...own, formatMs(row?.weakP50Ms ?? null), formatMs(row?.strongP50Ms ?? null)];
       }),
     },
   };
@@ -67,7 +65,8 @@ export function mediansChart({ points }: RunResult): Chart {
 export function describeMedians(points: readonly PointResult[]): string {
   if (points.length === 0) return 'Nothing was measured.';
   const moves = (['weak', 'strong'] as const).map((name) => describeMedian(name, points));
-  return `${moves.join(' ')} ${describeGoal(points)}`.trim();
+  const isOpen = points.every(({ openLoop }) => openLoop !== null);
+  return isOpen ? moves.join(' ') : `${moves.join(' ')} ${describeGoal(points)}`.trim();
 }
 
 function describeMedian(name: Consistency, points: readonly PointResult[]): string {

@@ -1,33 +1,28 @@
-// The chart of throughput against streams, our points beside the study's.
+// The chart of throughput against streams, our points beside the study's where both are of a closed loop, or beside what
+// was intended.
 
 import type { PointResult } from '../../outcome/point.js';
 import type { RunResult } from '../../outcome/result.js';
 import { STUDY_GOAL_OPS_PER_SECOND, STUDY_ROWS, studyRow } from '../../outcome/seed-study.js';
-import type { Chart, Mark } from '../charts/chart.js';
+import type { Chart, Mark, Series } from '../charts/chart.js';
 import { axisFromZero } from '../charts/scale.js';
 import { formatChange, formatCount, formatRate, formatShare, formatStreams, formatTick } from '../format.js';
 import { streamAxis } from './stream-axis.js';
 import { describeMove, LEVEL } from './trend-words.js';
 
 const OURS: Mark = { tone: 'blue', dash: 'solid', marker: 'circle', hollow: false };
-const STUDY: Mark = { tone: 'grey', dash: 'short', marker: 'square', hollow: true };
+const BESIDE: Mark = { tone: 'grey', dash: 'short', marker: 'square', hollow: true };
 
 /** Throughput with the spread of the iterations. */
-export function throughputChart({ points }: RunResult): Chart {
+export function throughputChart({ points, plan }: RunResult): Chart {
   const ours = points.toSorted((a, b) => a.streams - b.streams);
-  const most = Math.max(STUDY_GOAL_OPS_PER_SECOND, ...ours.flatMap((point) => [point.opsPerSecond, ...rangeOf(point)]));
+  const isOpen = plan.rate !== null;
+  const guide = isOpen
+    ? { at: plan.rate ?? 0, label: `intended ${formatTick(plan.rate ?? 0)}` }
+    : { at: STUDY_GOAL_OPS_PER_SECOND, label: `goal ${formatTick(STUDY_GOAL_OPS_PER_SECOND)}` };
+  const most = Math.max(guide.at, ...ours.flatMap((point) => [point.opsPerSecond, ...rangeOf(point)]));
   const series = [
-    {
-      name: 'the study',
-      mark: STUDY,
-      points: STUDY_ROWS.map((row) => ({
-        x: row.streams,
-        y: row.opsPerSecond,
-        range: ends(row.iterations),
-        hint: `The study, ${formatStreams(row.streams)}: ${formatCount(row.opsPerSecond)} ops/s`,
-        marked: true,
-      })),
-    },
+    ...(isOpen ? [] : [studySeries()]),
     {
       name: 'this run (whiskers: all iterations)',
       mark: OURS,
@@ -43,7 +38,7 @@ export function throughputChart({ points }: RunResult): Chart {
   ];
   return {
     name: 'throughput',
-    title: 'Throughput by streams',
+    title: isOpen ? 'Completed operations by streams' : 'Throughput by streams',
     caption: describeThroughput(ours),
     legend: series.toReversed(),
     stacks: [
@@ -54,7 +49,7 @@ export function throughputChart({ points }: RunResult): Chart {
           x: streamAxis(series.flatMap((each) => each.points.map((point) => point.x))),
           y: axisFromZero(most * 1.05, 6, 'operations per second', formatTick),
           series,
-          guides: [{ at: STUDY_GOAL_OPS_PER_SECOND, label: `goal ${formatTick(STUDY_GOAL_OPS_PER_SECOND)}` }],
+          guides: [guide],
           height: 320,
         },
       ],
@@ -63,14 +58,28 @@ export function throughputChart({ points }: RunResult): Chart {
     columns: 1,
     table: {
       title: 'Throughput by streams',
-      heads: ['Streams', 'Median, ops/s', 'Lowest', 'Highest', 'The study, ops/s'],
+      heads: ['Streams', 'Median, ops/s', 'Lowest', 'Highest', isOpen ? 'Intended, ops/s' : 'The study, ops/s'],
       rows: ours.map((point) => [
         String(point.streams),
         formatCount(point.opsPerSecond),
         ...rangeOf(point).map(formatCount),
-        formatStudy(point.streams),
+        isOpen ? formatCount(point.openLoop?.intendedPerSecond ?? 0) : formatStudy(point.streams),
       ]),
     },
+  };
+}
+
+function studySeries(): Series {
+  return {
+    name: 'the study',
+    mark: BESIDE,
+    points: STUDY_ROWS.map((row) => ({
+      x: row.streams,
+      y: row.opsPerSecond,
+      range: ends(row.iterations),
+      hint: `The study, ${formatStreams(row.streams)}: ${formatCount(row.opsPerSecond)} ops/s`,
+      marked: true,
+    })),
   };
 }
 
@@ -80,6 +89,8 @@ export function describeThroughput(points: readonly PointResult[]): string {
   const last = points.at(-1);
   if (first === undefined || last === undefined) return 'Nothing was measured.';
   if (points.every((point) => point.opsPerSecond === 0)) return 'Not one operation was completed.';
+  if (points.every(({ openLoop }) => openLoop !== null))
+    return `${points.map(describeOpen).join(' ')} ${describeSpread(points)}`;
   if (first === last) return `${describeOnly(first)} ${describeSpread(points)}`;
   const move = describeMove(first.opsPerSecond, last.opsPerSecond, formatRate);
   const change = formatChange(last.opsPerSecond / first.opsPerSecond - 1);
@@ -92,6 +103,12 @@ function describePeak(points: readonly PointResult[], first: PointResult, last: 
   const peak = points.reduce((most, point) => (point.opsPerSecond > most.opsPerSecond ? point : most));
   const isNotable = peak.opsPerSecond > Math.max(first.opsPerSecond, last.opsPerSecond) * (1 + LEVEL);
   return isNotable ? `, with a peak of ${formatRate(peak.opsPerSecond)} at ${formatStreams(peak.streams)}` : '';
+}
+
+/** Of an open loop it is the rate that says how much there is. */
+function describeOpen({ streams, opsPerSecond, openLoop }: PointResult): string {
+  const overload = openLoop?.overloaded === true ? ' (overloaded)' : '';
+  return `Of ${formatRate(openLoop?.intendedPerSecond ?? 0)} intended operations a second ${formatRate(opsPerSecond)} were completed at ${formatStreams(streams)}${overload}.`;
 }
 
 function describeOnly(point: PointResult): string {

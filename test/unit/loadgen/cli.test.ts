@@ -62,7 +62,7 @@ describe('command line', () => {
       const { exitCode, stdout } = await command('compare', before, after, '--json');
       const document = JSON.parse(stdout);
       assert.equal(exitCode, 0);
-      assert.deepEqual([document.schemaVersion, document.verdict], [1, 'undecided']);
+      assert.deepEqual([document.schemaVersion, document.verdict], [2, 'undecided']);
       assert.deepEqual([document.before.place, document.after.startedAt], [before, 'after']);
       assert.equal(document.points[0].figures[0].interval, null);
       assert.match(document.points[0].sentence, /each side needs 3/);

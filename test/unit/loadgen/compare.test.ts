@@ -47,7 +47,7 @@ describe('compareResults', () => {
 
   it('calls none that the spread may explain, however far the medians are apart', () => {
     const comparison = compareThroughputs([900, 1000, 1300], [1100, 1250, 1280]);
-    assert.equal(comparison.points[0]?.figures[0]?.ratio, 1.25);
+    assert.equal(comparison.points[0]?.figures[0]?.change, 1.25);
     assert.equal(onlySentence(comparison), '8 streams: no difference beyond the spread of the iterations');
     assert.match(describeOverall(comparison), /^no difference was shown/);
   });
@@ -133,9 +133,12 @@ describe('compareResults', () => {
       intended: 1000,
       sent: 1000,
       dropped: 0,
+      completed: 1000,
+      completedPerSecond: 1000,
       inFlightMax: 5,
       waitingMax: 0,
       waitingAtEnd: 0,
+      unansweredAtEnd: 0,
       overloaded: false,
     };
     const points = (opsPerSecond: number[], overloaded = false) => [
@@ -145,6 +148,41 @@ describe('compareResults', () => {
     const overloaded = comparePointLists(points(SLOW, true), points(FAST));
     assert.equal(overloaded.verdict, 'better');
     assert.match(overloaded.warnings.join('\n'), /before: overloaded at 8 streams/);
+  });
+
+  it('holds shares against each other by their difference, also down to 0', () => {
+    const withFastPath = (shares: number[]) => {
+      const point = comparedPoint(4, { opsPerSecond: NOISY });
+      const iterations = point.iterations.map((each, at) => ({ ...each, fastPathShare: shares[at] ?? null }));
+      return [{ ...point, iterations, fastPathShare: shares[1] ?? null }];
+    };
+    const [high, none] = [withFastPath([0.97, 0.98, 0.99]), withFastPath([0, 0, 0])];
+    assert.equal(
+      onlySentence(comparePointLists(high, none)),
+      '8 streams: worse: fast path -98.0 points (-99.0 points to -97.0 points)',
+    );
+    assert.equal(comparePointLists(none, high).verdict, 'better');
+    assert.equal(comparePointLists(none, none).verdict, 'alike');
+    // Certain, and too small to matter.
+    assert.equal(comparePointLists(high, withFastPath([0.975, 0.985, 0.995])).verdict, 'alike');
+  });
+
+  it('names what it could not judge beside what it could', () => {
+    const whole = comparedPoint(4, { opsPerSecond: SLOW });
+    const broken = {
+      ...whole,
+      iterations: whole.iterations.map((each, at) => (at === 1 ? { ...each, weakP99Ms: null } : each)),
+      weak: { ...whole.weak, p50Ms: null },
+    };
+    const comparison = comparePointLists([whole], [broken]);
+    assert.equal(
+      onlySentence(comparison),
+      '8 streams: no difference beyond the spread of the iterations; cannot say: weak median, weak p99',
+    );
+    assert.match(describeOverall(comparison), /; not every figure could be judged at 8 streams$/);
+    const side = { place: 'a', result: sampleResult([]) };
+    const text = renderTerminal(describeComparison(comparison, side, side));
+    assert.match(text, /weak median +│ 1\.00 ms +│ – +│ – +│ – +│ cannot say/);
   });
 
   it('warns of runs that may not mean what they say', () => {

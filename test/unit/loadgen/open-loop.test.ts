@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { ClientError } from '../../../client/client-error.js';
 import type { Session } from '../../../client/types.js';
+import { summarizePoint } from '../../../loadgen/outcome/point.js';
 import { Arrivals } from '../../../loadgen/worker/arrivals.js';
 import { decodeHistogram, mergeHistograms } from '../../../loadgen/worker/histograms.js';
 import { MemoryClient } from '../../../loadgen/worker/memory-client.js';
@@ -11,6 +12,7 @@ import { Random } from '../../../loadgen/worker/random.js';
 import type { Recorder } from '../../../loadgen/worker/recorder.js';
 import { ThreadWakeup, type Wakeup } from '../../../loadgen/worker/wakeup.js';
 import { createDoors, openStreams } from './loop-stage.js';
+import { samplePhase } from './sample-result.js';
 
 const NO_LIMITS = { inFlightLimit: 1000, waitingLimit: 1000 };
 
@@ -69,12 +71,13 @@ async function openStage(
   limits: OpenLoopLimits,
   countFromMs = 0,
   wrap: (session: Session) => Session = (session) => session,
+  untilMs = 10,
 ) {
   const time = new VirtualTime();
   const client = new HeldClient();
   const doors = createDoors(() => time.nowMs);
   const schedule = () => new Arrivals({ rate: 1000, pattern: 'constant', random: new Random(7) });
-  const span = { beginMs: 0, countFromMs, untilMs: 10 };
+  const span = { beginMs: 0, countFromMs, untilMs };
   const streams = await openStreams(client, doors, 2, wrap);
   const loop = new OpenLoop(doors, streams, { arrivals: schedule(), wakeup: time }, limits, span);
   return { time, client, doors, loop, firstMs: schedule().nextMs };
@@ -114,6 +117,7 @@ describe('OpenLoop', () => {
       inFlightMax: 10,
       waitingMax: 0,
       waitingAtEnd: 0,
+      unansweredAtEnd: 10,
     });
   });
 
@@ -141,6 +145,52 @@ describe('OpenLoop', () => {
     isNear(mean, (110 - firstMs - 4.5) * 1000);
     isNear(minNonZeroValue, (110 - firstMs - 9) * 1000);
     assert.equal(doors.sendLag.share(), 0);
+  });
+
+  it('does not lose a stall that outlasts the window', async () => {
+    const { time, client, doors, loop } = await openStage(
+      { inFlightLimit: 10_000, waitingLimit: 10 },
+      0,
+      undefined,
+      5000,
+    );
+    doors.recorder.open(0, 5000, 'intended');
+    const running = loop.run();
+    for (let timeMs = 1; timeMs <= 3000; timeMs++) {
+      time.advanceTo(timeMs);
+      await client.answer();
+    }
+    time.advanceTo(6500);
+    await client.answer();
+    await running;
+    const measured = samplePhase([], { ...doors.recorder.result(), windowMs: 5000, openLoop: loop.counts });
+    const { openLoop, iterations, strong, weak } = summarizePoint(
+      { clients: 1, threads: 2, pendings: 0 },
+      [{ iteration: 1, results: [measured] }],
+      [],
+    );
+    // All that was due is in the latencies; throughput is of what the window saw completed.
+    assert.equal(strong.count + weak.count, 5000);
+    assert.deepEqual([openLoop?.intended, openLoop?.completed, openLoop?.unansweredAtEnd], [5000, 3000, 2000]);
+    isNear(latency(doors.recorder).getValueAtPercentile(90) / 1000, 3000);
+    assert.ok((strong.maxMs ?? 0) > 3400 && (weak.maxMs ?? 0) > 3400);
+    assert.deepEqual([openLoop?.dropped, openLoop?.waitingAtEnd, openLoop?.overloaded], [0, 0, true]);
+    // The timeline shows the stall where it was: slow from 3 s on, and nothing completed.
+    const { opsPerSecond, weakP50Ms } = iterations[0]?.timeline ?? assert.fail('no timeline');
+    assert.deepEqual([opsPerSecond.length, opsPerSecond[10], opsPerSecond[20]], [25, 1000, 0]);
+    assert.ok((weakP50Ms[10] ?? 0) <= 1 && (weakP50Ms[20] ?? 0) > 2000);
+  });
+
+  it('counts no latency of what was due before the window, though it completes in it', async () => {
+    const { time, client, doors, loop } = await openStage(NO_LIMITS, 6);
+    doors.recorder.open(6, 10, 'intended');
+    const running = loop.run();
+    time.advanceTo(9.999);
+    await client.answer();
+    time.advanceTo(10);
+    await running;
+    const { operations } = doors.recorder.result();
+    assert.deepEqual([operations, latency(doors.recorder).totalCount], [10, 4]);
   });
 
   it('after a pause of its own sends all that is due, each with its own time, and moves nothing', async () => {
@@ -187,6 +237,7 @@ describe('OpenLoop', () => {
       inFlightMax: 3,
       waitingMax: 4,
       waitingAtEnd: 2,
+      unansweredAtEnd: 3,
     });
     await client.answer();
     await running;

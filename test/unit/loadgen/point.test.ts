@@ -103,7 +103,15 @@ describe('summarizePoint', () => {
   });
 
   it('says of an open loop what was intended, sent and given up, over processes and windows', () => {
-    const counts = { intended: 100, sent: 90, dropped: 0, inFlightMax: 7, waitingMax: 20, waitingAtEnd: 0 };
+    const counts = {
+      intended: 100,
+      sent: 90,
+      dropped: 0,
+      inFlightMax: 7,
+      waitingMax: 20,
+      waitingAtEnd: 0,
+      unansweredAtEnd: 3,
+    };
     const phases = [counts, { ...counts, waitingAtEnd: 10 }].map((openLoop) => samplePhase([[100]], { openLoop }));
     const windows = [
       { iteration: 1, results: phases },
@@ -116,18 +124,48 @@ describe('summarizePoint', () => {
       intended: 300,
       sent: 240,
       dropped: 40,
+      completed: 3,
+      completedPerSecond: 1.5,
       inFlightMax: 14,
       waitingMax: 40,
       waitingAtEnd: 10,
+      unansweredAtEnd: 6,
       overloaded: true,
     });
   });
 
   it('does not call an open loop overloaded that kept up, nor a closed one', () => {
-    const openLoop = { intended: 100, sent: 100, dropped: 0, inFlightMax: 7, waitingMax: 20, waitingAtEnd: 0 };
-    const kept = summarizePoint(SHAPE, [{ iteration: 1, results: [samplePhase([[100]], { openLoop })] }], []);
+    const openLoop = {
+      intended: 100,
+      sent: 100,
+      dropped: 0,
+      inFlightMax: 7,
+      waitingMax: 20,
+      waitingAtEnd: 0,
+      unansweredAtEnd: 3,
+    };
+    const kept = summarizePoint(SHAPE, [{ iteration: 1, results: [samplePhase([times(100, 100)], { openLoop })] }], []);
     assert.equal(kept.openLoop?.overloaded, false);
     assert.equal(samplePoint(4, [100]).openLoop, null);
+  });
+
+  it('calls an open loop overloaded that completed too little of what was due, dropped or not', () => {
+    const isOverloaded = (intended: number, completed: number) => {
+      const counts = { intended, sent: intended, dropped: 0, inFlightMax: intended, waitingMax: 0, waitingAtEnd: 0 };
+      const openLoop = { ...counts, unansweredAtEnd: intended - completed };
+      const windows = [
+        {
+          iteration: 1,
+          results: [samplePhase([times(intended, 100)], { openLoop: { ...openLoop, unansweredAtEnd: 0 } })],
+        },
+        { iteration: 2, results: [samplePhase([times(completed, 100)], { openLoop })] },
+      ];
+      return summarizePoint(SHAPE, windows, []).openLoop?.overloaded;
+    };
+    // A cluster that takes three quarters of 2,000 a second for 5 s; the study's stall: 2,967 of 4,974.
+    assert.deepEqual([isOverloaded(10_000, 7500), isOverloaded(4974, 2967)], [true, true]);
+    // What happens to be under way at an end: a few of few, and less than a twentieth of many.
+    assert.deepEqual([isOverloaded(5, 3), isOverloaded(100, 80), isOverloaded(10_000, 9600)], [false, false, false]);
   });
 
   it('does not certify a window without a single operation', () => {

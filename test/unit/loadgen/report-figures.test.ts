@@ -1,6 +1,8 @@
 // What charts say: captions computed from the numbers, and what is shown where numbers are missing.
 
 import assert from 'node:assert/strict';
+import { parsePlan, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
+import { composeReport, workerTable } from '../../../loadgen/report/content.js';
 import { composeCharts } from '../../../loadgen/report/figures/all-charts.js';
 import { describeFastPath } from '../../../loadgen/report/figures/fast-path.js';
 import { describeMedians } from '../../../loadgen/report/figures/medians.js';
@@ -8,7 +10,9 @@ import { describePercentiles, percentilesChart } from '../../../loadgen/report/f
 import { describeProcesses } from '../../../loadgen/report/figures/processes.js';
 import { describeThroughput } from '../../../loadgen/report/figures/throughput.js';
 import { describeTimeline, timelineCharts } from '../../../loadgen/report/figures/timelines.js';
+import { listKeyFigures } from '../../../loadgen/report/key-figures.js';
 import { drawPicture } from '../../../loadgen/report/pictures.js';
+import { describeVerdict } from '../../../loadgen/report/verdict.js';
 import { realisticResult } from '../../support/realistic-result.js';
 import { samplePoint, sampleResult } from './sample-result.js';
 
@@ -50,6 +54,57 @@ describe('caption of throughput', () => {
     );
     assert.equal(describeThroughput([]), 'Nothing was measured.');
     assert.equal(describeThroughput([samplePoint(2, [0])]), 'Not one operation was completed.');
+  });
+});
+
+describe('table of load processes', () => {
+  it('shows the clock of those on other machines only', () => {
+    const [worker] = realisticResult().workers;
+    assert.ok(worker !== undefined);
+    const workers = [worker, { ...worker, clockOffsetMs: -2.34, isLocal: false }];
+    assert.deepEqual(
+      workerTable(sampleResult([], { workers }))?.rows.map((row) => row.at(-1)),
+      ['–', '-2.3 ms'],
+    );
+  });
+});
+
+describe('figures of an open loop', () => {
+  const openLoop = {
+    intendedPerSecond: 398,
+    sentPerSecond: 398,
+    intended: 398,
+    sent: 398,
+    dropped: 0,
+    completed: 240,
+    completedPerSecond: 240,
+    inFlightMax: 158,
+    waitingMax: 0,
+    waitingAtEnd: 0,
+    unansweredAtEnd: 158,
+    overloaded: true,
+  };
+  const result = sampleResult([{ ...samplePoint(2, [240]), openLoop }], {
+    plan: parsePlan({ rate: '400/s' }, SWEEP_DEFAULTS),
+  });
+
+  it('say what was completed beside what was intended, and nothing of the study', () => {
+    const [first, ...others] = listKeyFigures(result);
+    assert.deepEqual([first?.label, first?.value, first?.note], ['Completed', '240', 'at 4 streams, 400 intended']);
+    const charts = Object.values(composeCharts(result)).flat();
+    const { tables } = composeReport(result, null);
+    assert.doesNotMatch(JSON.stringify([others, charts, tables]), /[Ss]tudy|23 k|goal/);
+    assert.match(
+      charts[0]?.caption ?? '',
+      /^Of 398 intended operations a second 240 were completed at 4 streams \(overloaded\)\./,
+    );
+    assert.deepEqual(tables[0]?.heads.slice(2, 4), ['Intended', 'Completed']);
+    assert.match(describeVerdict(result).text, /with remarks/);
+  });
+
+  it('of a closed loop stand beside the study', () => {
+    const closed = sampleResult([samplePoint(2, [20_000])]);
+    assert.match(JSON.stringify([listKeyFigures(closed), composeCharts(closed)]), /the study/);
   });
 });
 

@@ -1,7 +1,7 @@
 // The report as a page and as files: complete by itself, of bounded size, and harmless whatever a result contains.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { composeReport } from '../../../loadgen/report/content.js';
@@ -109,12 +109,15 @@ describe('report in the terminal and in Markdown', () => {
       assert.match(text, /NOT VALID: load process 1 .* was lost/);
       assert.match(text, /Open loop: what was intended/);
       assert.match(text, /13,500/);
-      assert.match(text, /300 \(overloaded\)/);
+      assert.match(text, /300 waiting, 2,720 unanswered \(overloaded\)/);
       assert.match(text, /open loop, 20,000 ops\/s intended, poisson arrivals/);
       assert.match(text, /lab:31002/);
       assert.doesNotMatch(text, /weak median < 2 ms: (?:reached|missed)/);
     }
-    assert.match(renderTerminal(content), /^overload at 16 streams: 13,500 operations dropped \(4\.5 %\)/m);
+    assert.match(
+      renderTerminal(content),
+      /^overload at 16 streams: 94\.2 % of the intended operations completed in their windows, 13,500 dropped \(4\.5 %\)/m,
+    );
   });
 });
 
@@ -146,6 +149,23 @@ describe('files of a report', () => {
       second.pictures.map((file) => path.basename(file)).sort(),
     );
     assert.match(readFileSync(second.html, 'utf8'), /Change against the run of 2030/);
+  });
+
+  it('leave pictures alone that are no charts', async () => {
+    const result = sampleResult([samplePoint(2, [100])]);
+    const pictures = path.join(directory, 'pictures');
+    mkdirSync(pictures);
+    const foreign = ['holiday.png', 'timeline.svg', 'my-throughput.png', 'throughput.svg.txt'];
+    for (const name of foreign) writeFileSync(path.join(pictures, name), 'mine');
+    await writeReport(result, { baseline: null, out: directory });
+    for (const name of foreign) assert.equal(readFileSync(path.join(pictures, name), 'utf8'), 'mine', name);
+  });
+
+  it('are never written outside of their directory', async () => {
+    const point = Object.assign(samplePoint(2, [100]), { streams: 'x/../../../PWNED' });
+    const out = path.join(directory, 'a', 'b');
+    await assert.rejects(writeReport(sampleResult([point]), { baseline: null, out }), /no name for a chart/);
+    assert.deepEqual([readdirSync(directory), readdirSync(path.join(directory, 'a'))], [['a'], ['b']]);
   });
 
   it('have pictures with plain colours, and words even where a machine has no fonts', async () => {

@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { UsageError } from '../../../loadgen/flag-values.js';
 import { compareWithBaseline } from '../../../loadgen/outcome/baseline.js';
 import { parseGoal } from '../../../loadgen/outcome/goal.js';
-import { exitCodeOf, judgeGoal, readResult } from '../../../loadgen/outcome/result.js';
+import { readResult } from '../../../loadgen/outcome/read-result.js';
+import { exitCodeOf, judgeGoal, type RunResult } from '../../../loadgen/outcome/result.js';
 import { STUDY_ROWS } from '../../../loadgen/outcome/seed-study.js';
 import { mean } from '../../../loadgen/outcome/statistics.js';
-import { parsePlan, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
+import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
 import { composeReport } from '../../../loadgen/report/content.js';
 import { renderMarkdown } from '../../../loadgen/report/markdown.js';
 import { renderTerminal } from '../../../loadgen/report/table.js';
@@ -99,13 +101,52 @@ describe('baseline', () => {
     assert.match(renderMarkdown(composeReport(after, before)), /Change against the run of 2030/);
   });
 
+  it('refuses a result whose fields are not as they were saved, naming the first', () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-report-'));
+    const good = sampleResult([samplePoint(2, [100])], {
+      traces: { file: 'a.jsonl', traces: 0, spans: 0, dropped: 0 },
+    });
+    const changed = (change: (result: RunResult) => unknown) => {
+      const result = structuredClone(good);
+      change(result);
+      return result;
+    };
+    const cases: [unknown, RegExp][] = [
+      [{ schemaVersion: SCHEMA_VERSION, points: [{}] }, /^compare: .*result\.json: \w+: /],
+      [
+        changed(({ points }) => Object.assign(points[0] ?? {}, { streams: 'x/../../../PWNED' })),
+        /: points\[0\]\.streams: /,
+      ],
+      [changed(({ points }) => Object.assign(points[0] ?? {}, { streams: 1.5 })), /: points\[0\]\.streams: /],
+      [changed(({ points }) => Object.assign(points[0] ?? {}, { iterations: [] })), /: points\[0\]\.iterations: /],
+      [changed(({ plan }) => Object.assign(plan, { threads: [0] })), /: plan\.threads\[0\]: /],
+      [changed((result) => Object.assign(result, { failures: 'none' })), /: failures: /],
+      [
+        changed(({ traces }) => Object.assign(traces ?? {}, { file: '../x' })),
+        /: traces\.file: has to be the name of a file/,
+      ],
+    ];
+    try {
+      for (const [saved, message] of cases) {
+        writeFileSync(path.join(directory, 'result.json'), JSON.stringify(saved));
+        assert.throws(
+          () => readResult(directory, 'compare'),
+          (error) => error instanceof UsageError && message.test(error.message),
+          String(message),
+        );
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it('reads back a saved result and refuses other files', () => {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-report-'));
     const file = path.join(directory, 'result.json');
     try {
       assert.throws(() => readResult(directory), /--baseline: cannot read/);
       writeFileSync(file, '{"schemaVersion":99,"points":[]}');
-      assert.throws(() => readResult(directory), /no result of schema version 2/);
+      assert.throws(() => readResult(directory), /no result of schema version 3/);
       const saved = sampleResult([samplePoint(2, [100])]);
       writeFileSync(file, JSON.stringify(saved));
       assert.deepEqual(readResult(directory), JSON.parse(JSON.stringify(saved)));

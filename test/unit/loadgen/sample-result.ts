@@ -25,7 +25,8 @@ export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResul
     const histogram = createHistogram(3);
     for (const latencyUs of latenciesUs[index] ?? []) {
       histogram.recordValue(latencyUs);
-      timeline.completed(0, latencyUs, index < 2, index < 2);
+      timeline.completed(0);
+      timeline.latency(0, latencyUs, index < 2, index < 2);
     }
     return encodeHistogram(histogram);
   });
@@ -77,6 +78,8 @@ export function sampleResult(points: PointResult[], changes: Partial<RunResult> 
     interrupted: false,
     workers: [],
     failures: [],
+    warnings: [],
+    clientSpans: null,
     traces: null,
     ...changes,
   };

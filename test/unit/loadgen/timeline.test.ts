@@ -4,11 +4,19 @@ import assert from 'node:assert/strict';
 import { mergeTimelines } from '../../../loadgen/outcome/timeline.js';
 import { bucketMsOf, TimelineRecorder } from '../../../loadgen/worker/timeline-recorder.js';
 
+/** An operation that completes at a time to which its latency belongs as well. */
+function answer(recorder: TimelineRecorder, atMs: number, latencyUs: number, isStrong: boolean, isFast: boolean): void {
+  recorder.completed(atMs);
+  recorder.latency(atMs, latencyUs, isStrong, isFast);
+}
+
 /** A recorder of a window that began at 1,000 ms, fed with weak operations of 1 ms that end at the given times. */
 function recordWeak(timesMs: readonly number[], bucketMs: number): TimelineRecorder {
   const recorder = new TimelineRecorder();
   recorder.open(1000, bucketMs);
-  for (const timeMs of timesMs) recorder.completed(timeMs, 1000, false, false);
+  for (const timeMs of timesMs) {
+    answer(recorder, timeMs, 1000, false, false);
+  }
   return recorder;
 }
 
@@ -24,9 +32,9 @@ describe('TimelineRecorder', () => {
   it('puts every operation and error into the part in which it ended', () => {
     const recorder = new TimelineRecorder();
     recorder.open(1000, 50);
-    recorder.completed(1000, 300, true, true);
-    recorder.completed(1049.999, 300, true, false);
-    recorder.completed(1050, 700, false, false);
+    answer(recorder, 1000, 300, true, true);
+    answer(recorder, 1049.999, 300, true, false);
+    answer(recorder, 1050, 700, false, false);
     recorder.failed(1199);
     const { timeline, timelineBucketMs } = recorder.result();
     assert.equal(timelineBucketMs, 50);
@@ -42,10 +50,29 @@ describe('TimelineRecorder', () => {
     assert.deepEqual([timeline[0]?.weakHistogram.length, timeline[1]?.strongHistogram.length], [0, 0]);
   });
 
+  it('takes latencies of parts that are over, as they come after a stall', () => {
+    const recorder = new TimelineRecorder();
+    recorder.open(1000, 50);
+    answer(recorder, 1000, 300, true, true);
+    recorder.completed(1120);
+    recorder.latency(1060, 60_000, true, false);
+    recorder.latency(1010, 110_000, false, false);
+    const { timeline } = recorder.result();
+    assert.deepEqual(
+      timeline.map(({ operations, strong, fast }) => [operations, strong, fast]),
+      [
+        [1, 1, 1],
+        [0, 1, 0],
+        [1, 0, 0],
+      ],
+    );
+    assert.ok((timeline[0]?.weakHistogram.length ?? 0) > 0);
+  });
+
   it('forgets the window before', () => {
     const recorder = recordWeak([1000, 1060, 1500], 50);
     recorder.open(2000, 50);
-    recorder.completed(2060, 1000, false, false);
+    answer(recorder, 2060, 1000, false, false);
     assert.deepEqual(
       recorder.result().timeline.map(({ operations }) => operations),
       [0, 1],
@@ -79,13 +106,13 @@ describe('mergeTimelines', () => {
   it('takes percentiles from merged parts and adds the rest up', () => {
     const first = new TimelineRecorder();
     first.open(0, 100);
-    for (let i = 0; i < 30; i++) first.completed(10, 1000, false, false);
-    first.completed(150, 2000, true, true);
+    for (let i = 0; i < 30; i++) answer(first, 10, 1000, false, false);
+    answer(first, 150, 2000, true, true);
     first.failed(160);
     const second = new TimelineRecorder();
     second.open(0, 100);
-    for (let i = 0; i < 10; i++) second.completed(20, 9000, false, false);
-    for (let i = 0; i < 3; i++) second.completed(120, 4000, true, false);
+    for (let i = 0; i < 10; i++) answer(second, 20, 9000, false, false);
+    for (let i = 0; i < 3; i++) answer(second, 120, 4000, true, false);
     const merged = mergeTimelines([first, second].map((recorder) => ({ ...recorder.result(), windowMs: 300 })));
     assert.deepEqual([merged.bucketMs, merged.opsPerSecond], [100, [400, 40, 0]]);
     assert.deepEqual(

@@ -2,11 +2,11 @@
 // with a load that does nothing until the test says so.
 
 import assert from 'node:assert/strict';
-import { wallClockUs } from '../../../loadgen/wall-clock.js';
 import { type PlannedLoad, WorkerService } from '../../../loadgen/worker/worker-service.js';
 import { WorkerError } from '../../../loadgen/worker-error.js';
 import type { PhaseResult, PlanRequest } from '../../../proto/gen/curpho/v1/load_worker.js';
 import { PhaseResult as PhaseResultMessage } from '../../../proto/gen/curpho/v1/load_worker.js';
+import { resetWallClock, wallUs } from '../../../tracing/wall-clock.js';
 import { samplePhase, samplePlan } from './worker-samples.js';
 
 const NEVER = new AbortController().signal;
@@ -78,7 +78,7 @@ function createService(times: { idleMs?: number; takeoverMs?: number } = {}) {
     return loadOf(runId);
   };
   const start = (runId: string, signal: AbortSignal = NEVER) =>
-    service.start(samplePhase({ runId, startAtUs: wallClockUs() }), noProgress, signal);
+    service.start(samplePhase({ runId, startAtUs: wallUs() }), noProgress, signal);
   return { service, loads, planned, start };
 }
 
@@ -103,12 +103,30 @@ describe('the service of a load process', () => {
 
   it('tells who it is and what its clock says', async () => {
     const { service } = createService();
-    const before = wallClockUs();
-    const response = await service.plan(samplePlan({}), NEVER);
-    const after = wallClockUs();
-    assert.ok(before <= response.receivedUs && response.receivedUs <= response.clockUs && response.clockUs <= after);
+    const response = await service.plan(samplePlan({ runId: 'a' }), NEVER);
+    const before = wallUs();
+    const { clockUs } = service.readClock({ runId: 'a' });
+    assert.ok(before <= clockUs && clockUs <= wallUs());
+    assert.throws(() => service.readClock({ runId: 'b' }), /run a is planned here, not b/);
     assert.deepEqual([response.pid, response.node], [process.pid, process.version]);
     assert.ok(response.name.endsWith(`:${process.pid}`) && response.cpus >= 1);
+    await service.close();
+  });
+
+  it('takes the time of day anew with every plan, as after a suspended night', async () => {
+    const { service } = createService();
+    const dayMs = Date.now;
+    const anHourMs = 3_600_000;
+    try {
+      Date.now = () => dayMs() + anHourMs;
+      await service.plan(samplePlan({ runId: 'a' }), NEVER);
+      const aheadMs = service.readClock({ runId: 'a' }).clockUs / 1000 - dayMs();
+      assert.ok(Math.abs(aheadMs - anHourMs) < 60_000, `${aheadMs} ms`);
+    } finally {
+      Date.now = dayMs;
+      resetWallClock();
+    }
+    assert.ok(Math.abs(wallUs() / 1000 - Date.now()) < 60_000);
     await service.close();
   });
 

@@ -14,8 +14,27 @@ function phase(changes: Partial<LoadWorkerStartRequest>): LoadWorkerStartRequest
   return samplePhase({ startAtUs: (performance.timeOrigin + performance.now()) * 1000, ...changes });
 }
 
-async function withWorker<T>(plan: Partial<PlanRequest>, use: (worker: LoadWorker) => Promise<T>): Promise<T> {
-  const worker = await LoadWorker.connect(samplePlan(plan), async () => new MemoryClient());
+/** A cluster that answers nothing before it is told to. */
+class StalledClient extends MemoryClient {
+  #held: (() => void)[] | null = [];
+
+  override later(answer: () => void): void {
+    if (this.#held === null) super.later(answer);
+    else this.#held.push(answer);
+  }
+
+  goOn(): void {
+    for (const answer of this.#held ?? []) super.later(answer);
+    this.#held = null;
+  }
+}
+
+async function withWorker<T>(
+  plan: Partial<PlanRequest>,
+  use: (worker: LoadWorker) => Promise<T>,
+  client = new MemoryClient(),
+): Promise<T> {
+  const worker = await LoadWorker.connect(samplePlan(plan), async () => client);
   try {
     await worker.prepare(2);
     return await use(worker);
@@ -45,8 +64,23 @@ describe('LoadWorker', () => {
     );
     const { intended, sent, dropped, waitingAtEnd } = result.openLoop ?? assert.fail('no counts');
     assert.deepEqual([intended, sent + dropped + waitingAtEnd], [200, 200]);
-    assert.deepEqual([recorded(result), onTimeline(result)], [result.operations, result.operations]);
+    assert.deepEqual([recorded(result), onTimeline(result)], [200, result.operations]);
     assert.ok(result.windowMs === 100 && result.operations > 0);
+  });
+
+  it('waits in an open loop for what was due in the window and records its latency', async () => {
+    const client = new StalledClient();
+    const openLoop = { ...OPEN_LOOP, inFlightLimit: 1000 };
+    const use = async (worker: LoadWorker) => {
+      const endMs = performance.now() + 120;
+      const running = worker.load(phase({ settleMs: 0, durationMs: 100 }));
+      while (performance.now() < endMs || worker.progress().inFlight < 200) await new Promise(setImmediate);
+      client.goOn();
+      return running;
+    };
+    const result = await withWorker({ openLoop }, use, client);
+    assert.deepEqual([recorded(result), result.operations, onTimeline(result)], [200, 0, 0]);
+    assert.equal(result.openLoop?.unansweredAtEnd, 200);
   });
 
   it('sends the same schedule for the same seed, another one in another phase', async () => {

@@ -87,13 +87,18 @@ export interface PlanResponse {
   cpus: number;
   /** Version of Node. */
   node: string;
-  /** Its clock when it answered, microseconds since 1970: how far it is from the driver's bounds what a common start means. */
+}
+
+/** A look at the clock. */
+export interface ReadClockRequest {
+  /** As in PlanRequest. */
+  runId: string;
+}
+
+/** The clock, read between the request and the answer. */
+export interface ReadClockResponse {
+  /** Microseconds since 1970, as spans and the start of phases are told. */
   clockUs: number;
-  /**
-   * Its clock when the request came. Together with the driver's own two times this tells offset and round trip, as in
-   * NTP, however long connecting took in between.
-   */
-  receivedUs: number;
 }
 
 /** A range of keys to write. */
@@ -171,13 +176,16 @@ export interface PhaseProgress {
 
 /** What one process measured in one phase. */
 export interface PhaseResult {
-  /** Latency in microseconds by class: strong read, strong write, weak read, weak write; compressed HDR histograms. */
+  /**
+   * Latency in microseconds by class: strong read, strong write, weak read, weak write; compressed HDR histograms. Closed
+   * loop: of the operations completed in the window. Open loop: of those whose time came in it, whenever they ended.
+   */
   histograms: Uint8Array[];
   /** Operations completed in the window. */
   operations: number;
-  /** Strong operations completed on the fast path. */
+  /** Strong operations on the fast path, of those whose latency is in the histograms. */
   fast: number;
-  /** Strong operations completed otherwise, by reason. */
+  /** The others of them, by reason. */
   slowReasons: { [key: string]: number };
   /** Operations that certainly failed. */
   errors: number;
@@ -257,7 +265,7 @@ export interface GeneratorHealth {
 export interface TimelineBucket {
   /** Operations completed in it. */
   operations: number;
-  /** Strong ones among them. */
+  /** Strong operations whose latency belongs to it, by the basis of the window's histograms. */
   strong: number;
   /** Those on the fast path. */
   fast: number;
@@ -281,8 +289,10 @@ export interface OpenLoopCounts {
   inFlightMax: number;
   /** Most waiting at once. */
   waitingMax: number;
-  /** Still waiting when the window ended. */
+  /** Still waiting when the window ended; given up. */
   waitingAtEnd: number;
+  /** In flight when the window ended. */
+  unansweredAtEnd: number;
 }
 
 /** End the plan. */
@@ -641,7 +651,7 @@ export const OpenLoop: MessageFns<OpenLoop> = {
 };
 
 function createBasePlanResponse(): PlanResponse {
-  return { name: "", pid: 0, cpus: 0, node: "", clockUs: 0, receivedUs: 0 };
+  return { name: "", pid: 0, cpus: 0, node: "" };
 }
 
 export const PlanResponse: MessageFns<PlanResponse> = {
@@ -657,12 +667,6 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     }
     if (message.node !== "") {
       writer.uint32(34).string(message.node);
-    }
-    if (message.clockUs !== 0) {
-      writer.uint32(40).uint64(message.clockUs);
-    }
-    if (message.receivedUs !== 0) {
-      writer.uint32(48).uint64(message.receivedUs);
     }
     return writer;
   },
@@ -712,22 +716,6 @@ export const PlanResponse: MessageFns<PlanResponse> = {
             message.node = reader.string();
             continue;
           }
-          case 5: {
-            if (tag !== 40) {
-              break;
-            }
-
-            message.clockUs = longToNumber(reader.uint64());
-            continue;
-          }
-          case 6: {
-            if (tag !== 48) {
-              break;
-            }
-
-            message.receivedUs = longToNumber(reader.uint64());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -749,8 +737,116 @@ export const PlanResponse: MessageFns<PlanResponse> = {
     message.pid = object.pid ?? 0;
     message.cpus = object.cpus ?? 0;
     message.node = object.node ?? "";
+    return message;
+  },
+};
+
+function createBaseReadClockRequest(): ReadClockRequest {
+  return { runId: "" };
+}
+
+export const ReadClockRequest: MessageFns<ReadClockRequest> = {
+  encode(message: ReadClockRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadClockRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadClockRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadClockRequest>): ReadClockRequest {
+    return ReadClockRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadClockRequest>): ReadClockRequest {
+    const message = createBaseReadClockRequest();
+    message.runId = object.runId ?? "";
+    return message;
+  },
+};
+
+function createBaseReadClockResponse(): ReadClockResponse {
+  return { clockUs: 0 };
+}
+
+export const ReadClockResponse: MessageFns<ReadClockResponse> = {
+  encode(message: ReadClockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clockUs !== 0) {
+      writer.uint32(8).uint64(message.clockUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadClockResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadClockResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.clockUs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadClockResponse>): ReadClockResponse {
+    return ReadClockResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadClockResponse>): ReadClockResponse {
+    const message = createBaseReadClockResponse();
     message.clockUs = object.clockUs ?? 0;
-    message.receivedUs = object.receivedUs ?? 0;
     return message;
   },
 };
@@ -2079,7 +2175,7 @@ export const TimelineBucket: MessageFns<TimelineBucket> = {
 };
 
 function createBaseOpenLoopCounts(): OpenLoopCounts {
-  return { intended: 0, sent: 0, dropped: 0, inFlightMax: 0, waitingMax: 0, waitingAtEnd: 0 };
+  return { intended: 0, sent: 0, dropped: 0, inFlightMax: 0, waitingMax: 0, waitingAtEnd: 0, unansweredAtEnd: 0 };
 }
 
 export const OpenLoopCounts: MessageFns<OpenLoopCounts> = {
@@ -2101,6 +2197,9 @@ export const OpenLoopCounts: MessageFns<OpenLoopCounts> = {
     }
     if (message.waitingAtEnd !== 0) {
       writer.uint32(48).uint32(message.waitingAtEnd);
+    }
+    if (message.unansweredAtEnd !== 0) {
+      writer.uint32(56).uint32(message.unansweredAtEnd);
     }
     return writer;
   },
@@ -2166,6 +2265,14 @@ export const OpenLoopCounts: MessageFns<OpenLoopCounts> = {
             message.waitingAtEnd = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.unansweredAtEnd = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2189,6 +2296,7 @@ export const OpenLoopCounts: MessageFns<OpenLoopCounts> = {
     message.inFlightMax = object.inFlightMax ?? 0;
     message.waitingMax = object.waitingMax ?? 0;
     message.waitingAtEnd = object.waitingAtEnd ?? 0;
+    message.unansweredAtEnd = object.unansweredAtEnd ?? 0;
     return message;
   },
 };
@@ -2339,6 +2447,16 @@ export const LoadWorkerService = {
       Buffer.from(LoadWorkerStartResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LoadWorkerStartResponse => LoadWorkerStartResponse.decode(value),
   },
+  /** Read the process's clock. Asked several times over, the quickest exchange tells its offset from the driver's best. */
+  readClock: {
+    path: "/curpho.v1.LoadWorker/ReadClock" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReadClockRequest): Buffer => Buffer.from(ReadClockRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadClockRequest => ReadClockRequest.decode(value),
+    responseSerialize: (value: ReadClockResponse): Buffer => Buffer.from(ReadClockResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadClockResponse => ReadClockResponse.decode(value),
+  },
   /** End what is under way and the plan; the connection to the cluster is closed. */
   cancel: {
     path: "/curpho.v1.LoadWorker/Cancel" as const,
@@ -2363,6 +2481,8 @@ export interface LoadWorkerServer extends UntypedServiceImplementation {
    * early ends the phase and the plan.
    */
   start: handleServerStreamingCall<LoadWorkerStartRequest, LoadWorkerStartResponse>;
+  /** Read the process's clock. Asked several times over, the quickest exchange tells its offset from the driver's best. */
+  readClock: handleUnaryCall<ReadClockRequest, ReadClockResponse>;
   /** End what is under way and the plan; the connection to the cluster is closed. */
   cancel: handleUnaryCall<CancelRequest, CancelResponse>;
 }
@@ -2414,6 +2534,22 @@ export interface LoadWorkerClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<LoadWorkerStartResponse>;
+  /** Read the process's clock. Asked several times over, the quickest exchange tells its offset from the driver's best. */
+  readClock(
+    request: ReadClockRequest,
+    callback: (error: ServiceError | null, response: ReadClockResponse) => void,
+  ): ClientUnaryCall;
+  readClock(
+    request: ReadClockRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReadClockResponse) => void,
+  ): ClientUnaryCall;
+  readClock(
+    request: ReadClockRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReadClockResponse) => void,
+  ): ClientUnaryCall;
   /** End what is under way and the plan; the connection to the cluster is closed. */
   cancel(
     request: CancelRequest,
