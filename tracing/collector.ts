@@ -3,7 +3,6 @@
 
 import { type handleUnaryCall, Server, ServerCredentials, type ServerErrorResponse, status } from '@grpc/grpc-js';
 import {
-  ExportTraceServiceRequest,
   type ExportTraceServiceResponse,
   TraceServiceService,
 } from '../proto/gen/opentelemetry/proto/collector/trace/v1/trace_service.js';
