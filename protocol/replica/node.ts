@@ -3,7 +3,7 @@
 
 import { Slab } from '../bytes.js';
 import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
-import type { AckBatch, ClusterConfig, CommitNotice, SessionResponse } from '../messages.js';
+import type { AckBatch, ClusterConfig, CommandId, CommitNotice, SessionResponse } from '../messages.js';
 import { HeldWrites } from './held-writes.js';
 import { ReplicaLog } from './log.js';
 import { type ReplicaRules, replicaRules } from './rules.js';
@@ -129,6 +129,18 @@ export class ReplicaNode {
   commitNotice(session: number): CommitNotice {
     const record = this.state.dedup.get(session);
     return { session, through: record?.lastSeq ?? 0, slot: record?.lastSlot ?? 0 };
+  }
+
+  /** Last write of every session in the log, committed or not. */
+  lastWrites(): CommandId[] {
+    const { log, state, commitSlot } = this;
+    const last = new Map<number, number>();
+    for (const [session, { lastSeq }] of state.dedup) last.set(session, lastSeq);
+    for (let slot = commitSlot + 1; slot <= log.lastSlot; slot++) {
+      const command = log.at(slot)?.command;
+      if (command !== undefined) last.set(command.session, Math.max(command.seq, last.get(command.session) ?? 0));
+    }
+    return [...last].map(([session, seq]) => ({ session, seq }));
   }
 
   /** Says no to a frame, or to one operation of it. */

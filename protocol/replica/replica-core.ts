@@ -298,12 +298,14 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const { clusterId, incarnation } = node.options;
     if (request.clusterId !== clusterId || request.incarnation !== incarnation) {
       // The promise was asked of another life, whose log this one does not have: epoch 0 counts in no majority.
-      outputs.push({ kind: 'fenced', call, response: { epoch: 0, lastEpoch: 0, lastSlot: 0 } });
+      outputs.push({ kind: 'fenced', call, response: { epoch: 0, lastEpoch: 0, lastSlot: 0, lastWrites: [] } });
       return;
     }
     if (request.epoch > node.epoch) this.#becomeFollower(request.epoch);
     const { epoch, log } = node;
-    outputs.push({ kind: 'fenced', call, response: { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot } });
+    const lastWrites = request.wantsLastWrites ? node.lastWrites() : [];
+    const response = { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot, lastWrites };
+    outputs.push({ kind: 'fenced', call, response });
   }
 
   #onLead(call: number, request: LeadRequest, outputs: ReplicaOutput[]): void {

@@ -29,7 +29,15 @@ function write(session: number, seq: number, key: string, value: string | Uint8A
 }
 
 function frame(records: Write[], overrides: Partial<RecordRequest> = {}): Buffer {
-  return encodeRecordRequest({ clusterId: CLUSTER, epoch: 1, clientId: 7, records, checks: [], trace: undefined, ...overrides });
+  return encodeRecordRequest({
+    clusterId: CLUSTER,
+    epoch: 1,
+    clientId: 7,
+    records,
+    checks: [],
+    trace: undefined,
+    ...overrides,
+  });
 }
 
 describe('witness service', () => {

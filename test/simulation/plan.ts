@@ -68,7 +68,15 @@ export interface SimulationPlan {
   faults: FaultPlan;
   /** Mean time between two rebinds of a client; 0 for none. */
   rebindEveryUs: number;
-  /** View changes during the run. */
+  /** Coordinator processes. */
+  coordinators: number;
+  /** Answers of the bucket get lost, writes come late, reads are behind. */
+  recordFaults: boolean;
+  /** Share of strikes at the leader at which a coordinator crashes too; it comes back. */
+  coordinatorLoss: number;
+  /** Witnesses that lose their memory and come back as another life. */
+  witnessRestarts: number;
+  /** Strikes at the leader, each of which leads to a view change or to several. */
   viewChanges: number;
   /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
   leaderLoss: number;
@@ -138,6 +146,10 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     clientLossAtStrike: random.pick([0, 0, 0.3]),
     clientLosses: random.chance(0.2) ? 1 : 0,
     announceUs: random.pick([500, 5000, 50_000]),
+    coordinators: random.pick([1, 2, 2]),
+    recordFaults: random.chance(0.5),
+    coordinatorLoss: random.pick([0, 0.5]),
+    witnessRestarts: random.pick([0, 0, 1, 2]),
     isTight: random.chance(0.2),
     writeSetLimit: random.pick([8, 64, 1024]),
     descriptorLimit: random.pick([16, 200]),

@@ -29,6 +29,7 @@ export class Bucket {
 
 export const settings: CoordinatorSettings = {
   clusterIdProposal: 'cluster-a',
+  name: 'k0',
   replicas: 3,
   witnesses: 3,
   fastQuorum: 3,

@@ -181,7 +181,7 @@ describe('P7: a replica that lost its memory', () => {
     story.deliver('r0', 'r1');
     rebirth(story, 1, story.config);
     beginEpoch(story);
-    assert.deepEqual(fence(story, 1), { epoch: 0, lastEpoch: 0, lastSlot: 0 });
+    assert.deepEqual(fence(story, 1), { epoch: 0, lastEpoch: 0, lastSlot: 0, lastWrites: [] });
     story.led.length = 0;
     lead(story, 1, []);
     assert.deepEqual([story.led.map(({ openSlot }) => openSlot), story.replicas[1]?.isLeader], [[0], false]);

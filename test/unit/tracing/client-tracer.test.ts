@@ -1,7 +1,7 @@
 // Which operations a client traces, what their frames carry, and what their spans say; spans go to memory.
 
 import assert from 'node:assert/strict';
-import { TracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Answer, Operation } from '../../../protocol/core.js';
 import type { SessionRequest } from '../../../protocol/messages.js';
 import { ClientTracer } from '../../../tracing/client-tracer.js';

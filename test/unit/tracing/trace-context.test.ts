@@ -17,7 +17,10 @@ describe('trace context', () => {
     const sampled = parseTraceparent(`00-${ids}-01`);
     assert.deepEqual(sampled, { traceId, spanId, traceFlags: 1, isRemote: true });
     const unsampled = parseTraceparent(`00-${ids}-00`);
-    assert.deepEqual([sampled, unsampled].map((context) => context !== null && isSampled(context)), [true, false]);
+    assert.deepEqual(
+      [sampled, unsampled].map((context) => context !== null && isSampled(context)),
+      [true, false],
+    );
   });
 
   it('is nothing if the text is not a traceparent', () => {
