@@ -335,7 +335,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #maybeReportLed(outputs: ReplicaOutput[]): void {
     const leader = this.#leader;
-    if (this.#leadCalls.length === 0 || leader === null || this.#node.commitSlot < leader.ownSlot) return;
+    if (this.#leadCalls.length === 0 || leader === null) return;
+    if (!this.#node.rules.mayReportLed(this.#node.commitSlot, leader.ownSlot)) return;
     const response = { openSlot: leader.ownSlot, committed: leader.committedWatermarks() };
     for (const call of this.#leadCalls) outputs.push({ kind: 'led', call, response });
     this.#leadCalls = [];

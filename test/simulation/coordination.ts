@@ -103,7 +103,7 @@ export class Coordination {
   strike(): void {
     const { random, census, timeline, network } = this.world;
     const process = random.pick(this.processes);
-    if (!process.isAlive) return;
+    if (!process.isAlive || !network.isHostile) return;
     census.count('coordinatorLost');
     process.lose();
     timeline.after(random.below(40_000), () => {

@@ -19,6 +19,7 @@ import { Census } from './census.js';
 import { ClientProcess } from './client-process.js';
 import { Coordination } from './coordination.js';
 import { Faults } from './faults.js';
+import { clusterIdOf, createFirstConfig } from './first-config.js';
 import { Network } from './network.js';
 import type { CallAnswer, World } from './node.js';
 import type { SimulationPlan } from './plan.js';
@@ -137,39 +138,19 @@ class Simulation implements World {
   }
 
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void {
-    const node = this.replicas[index];
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.replicas[index], input, describe);
   }
 
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
-    const node = this.witnesses[index];
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.witnesses[index], input, describe);
   }
 
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
-    const node = this.clients.get(`c${id}`);
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.clients.get(`c${id}`), input, describe);
+  }
+
+  toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void {
+    this.send(from, this.coordination.processes[index], input, describe);
   }
 
   publish(from: string, id: number, input: ClientInput, describe: () => string): void {
@@ -179,18 +160,6 @@ class Simulation implements World {
       this.note(() => `${from}⇝${node.name} ${describe()}`);
       node.input(input);
     });
-  }
-
-  toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void {
-    const node = this.coordination.processes[index];
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
   }
 
   nextCall(): number {
@@ -210,6 +179,17 @@ class Simulation implements World {
       () => !client.isAlive || core.epoch >= epoch,
       (from, config) => this.sendConfig(from, client, config),
     );
+  }
+
+  private send<Input>(
+    from: string,
+    node: { name: string; isAlive: boolean; input(input: Input): void } | undefined,
+    input: Input,
+    describe: () => string,
+  ): void {
+    if (node === undefined) return;
+    const deliver = (): void => node.input(input);
+    this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
 
   carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void {
@@ -357,10 +337,11 @@ class Simulation implements World {
     return [...unrest, ...this.findDifferences()];
   }
 
+  /** A witness that came back too late for the last epoch still holds what it was sealed with. */
   private findFullPools(): string[] {
     return this.witnessCores.flatMap((core, index) => {
       const { poolEntries = 0 } = core.stats();
-      return poolEntries === 0 ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+      return poolEntries === 0 || !core.isRecording ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
     });
   }
 
@@ -398,28 +379,4 @@ class Simulation implements World {
 /** Text with one character for each byte, as the replicas keep it. */
 function textToBase64(text: string): string {
   return Buffer.from(text, 'latin1').toString('base64');
-}
-
-function clusterIdOf({ seed }: SimulationPlan): string {
-  return `simulated-${seed}`;
-}
-
-function createFirstConfig(plan: SimulationPlan): ClusterConfig {
-  const member = (prefix: string) => (_: unknown, index: number) => ({
-    id: `${prefix}${index}`,
-    index,
-    address: `${prefix}${index}:1`,
-    incarnation: 100 + index,
-  });
-  return {
-    clusterId: clusterIdOf(plan),
-    epoch: 1,
-    status: EpochStatus.recovering,
-    leader: 0,
-    replicas: Array.from({ length: plan.replicas }, member('r')),
-    witnesses: Array.from({ length: plan.witnesses }, member('w')),
-    fastQuorum: plan.fastQuorum,
-    openSlot: 0,
-    natsUrl: '',
-  };
 }
