@@ -33,6 +33,8 @@ export interface ReplicaOptions {
   weakWaitUs?: number;
   /** Age at which a held write is relayed to the leader, microseconds. Default 1,000,000. */
   relayAfterUs?: number;
+  /** Entries kept although every replica has stored them. Default 1,024. */
+  logKeptEntries?: number;
   /** Committed entries kept for a follower that lags; beyond, it needs a snapshot. Default 262,144. */
   logEntriesLimit?: number;
   /** Bytes of the same. Default 256 MiB. */
@@ -60,7 +62,7 @@ export interface ReplicaCounts {
 /** One replica's shared innards. */
 export class ReplicaNode {
   readonly options: Required<ReplicaOptions>;
-  readonly log = new ReplicaLog();
+  readonly log: ReplicaLog;
   /** Where values that leave in frames are written. */
   readonly slab = new Slab();
   readonly state: AppliedState;
@@ -103,11 +105,13 @@ export class ReplicaNode {
       weakWaitUs: 200_000,
       paceUs: 4000,
       relayAfterUs: 1_000_000,
+      logKeptEntries: 1024,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
       rules: replicaRules,
       ...options,
     };
+    this.log = new ReplicaLog(this.options.logKeptEntries);
     this.state = new AppliedState(options.shards, this.options.rules);
     this.held = new HeldWrites(this.options.heldLimit, this.slab);
     this.replies = new FrameSet(() => createSessionResponse(options.clusterId, this.epoch, this.index));

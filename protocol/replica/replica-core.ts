@@ -225,7 +225,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (frame.prevSlot < node.log.floor) {
       // An old duplicate, from before what everybody has stored.
     } else if (epochHere === undefined || epochHere !== frame.prevEpoch) {
-      const matchSlot = Math.max(node.commitSlot, Math.min(node.log.lastSlot, frame.prevSlot - 1));
+      // Too short: the end of this log is the next to try. Different: what is committed is the same everywhere.
+      const isShort = node.log.lastSlot < frame.prevSlot;
+      const matchSlot = isShort ? node.log.lastSlot : node.commitSlot;
       return this.#owe({ ok: false, matchSlot });
     } else {
       this.#store(frame);

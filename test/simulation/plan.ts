@@ -93,6 +93,8 @@ export interface SimulationPlan {
   writeSetLimit: number;
   descriptorLimit: number;
   shards: number;
+  /** Entries that replicas keep although all have stored them; few, and new leaders find logs without a beginning. */
+  logKeptEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -154,6 +156,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     writeSetLimit: random.pick([8, 64, 1024]),
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
+    logKeptEntries: random.pick([2, 16, 1024]),
   };
   return { ...plan, ...overrides };
 }

@@ -205,7 +205,7 @@ class Simulation implements World {
     for (const { id, index, incarnation } of replicas) {
       const core = new ReplicaCore({
         ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000 },
+        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries: this.plan.logKeptEntries },
         ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
         ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
       });
