@@ -2,7 +2,7 @@
 // clients saw is judged by the checkers.
 
 import assert from 'node:assert/strict';
-import { type Client, connect } from '../../client/index.js';
+import { type Client, connect, type ScanOutcome, type Session } from '../../client/index.js';
 import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from '../../deploy/local-cluster.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import type { HistoryEvent } from '../checkers/history.js';
@@ -11,6 +11,8 @@ import { RecordedLoad } from './recorded-load.js';
 
 const SESSIONS = 3;
 const DEADLINE_MS = 40_000;
+/** More than twice what replicas keep of a log that everybody has. */
+const FILLING = 5000;
 
 /** Strong operations that an epoch from `epoch` on answered. */
 function strongFrom(epoch: number): (event: HistoryEvent) => boolean {
@@ -67,6 +69,28 @@ class Stage {
   }
 }
 
+/** Writes so much that replicas have dropped the beginning of their logs, and waits until it is committed. */
+async function fill(session: Session): Promise<void> {
+  const names = Array.from({ length: FILLING }, (_, index) => `m${index}`);
+  await Promise.all(names.map((name) => session.put(name, name, { consistency: 'weak' }).committed));
+}
+
+/** How many of these writes are there. */
+async function countFilling(session: Session): Promise<number> {
+  let found = 0;
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const page: ScanOutcome = await session.scan({
+      limit: 1000,
+      end: 'n',
+      ...(cursor === '' ? { start: 'm' } : { cursor }),
+    });
+    found += page.entries.length;
+    cursor = page.cursor;
+  }
+  return found;
+}
+
 describe('failover', function () {
   this.timeout(90_000);
   let stage: Stage;
@@ -77,8 +101,11 @@ describe('failover', function () {
 
   it('kill -9 of the leader: what was acknowledged stays, and clients go on in the next epoch', async () => {
     stage = await Stage.open();
+    const session = await (await stage.connect()).session();
+    await fill(session);
     stage.cluster.kill(await stage.leader(), 'SIGKILL');
     await stage.load.answered(300, strongFrom(2));
+    assert.equal(await countFilling(session), FILLING);
     await stage.load.answered(50, ({ consistency, op }) => consistency === 'weak' && op === 'put');
     assert.equal(await stage.judge(), 1);
   });
