@@ -67,7 +67,15 @@ const QUIET: FaultPlan = {
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
 const TURBULENT: PlanOverrides = {
   ...{ replicas: 3, witnesses: 3, fastQuorum: 3, clients: 8, sessionsPerClient: 1, depth: 3, keys: 3, strong: 0.6 },
-  ...{ viewChanges: 12, leaderLoss: 0, cutOff: 1, clientLossAtStrike: 0.4, clientLosses: 0, announceUs: 3000 },
+  ...{
+    viewChanges: 12,
+    leaderLoss: 0,
+    cutOff: 1,
+    strikesTwice: 0,
+    clientLossAtStrike: 0.4,
+    clientLosses: 0,
+    announceUs: 3000,
+  },
   ...{ thinkUs: 500, abandon: 0, isTight: false, turnUs: 10, latencyUs: 100, latencySpreadUs: 300 },
   faults: { ...QUIET, drop: 0.06, holdEveryUs: 1000, holdUs: 15_000, tail: 0.2, tailUs: 2000 },
 };
@@ -227,10 +235,7 @@ export const CANARIES: readonly Canary[] = [
   replica(
     'D6: the epoch opens before what was recovered is on a majority',
     { mayReportLed: () => true },
-    {
-      ...TURBULENT,
-      ...{ strong: 1, depth: 2 },
-    },
+    { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];

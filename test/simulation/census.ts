@@ -18,6 +18,7 @@ export const EVENT_NAMES = [
   'viewChangeOvertaken',
   'leaderLost',
   'cutOff',
+  'struckTwice',
   'clientLost',
   'nodeLost',
   'witnessRestarted',

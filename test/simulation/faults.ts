@@ -57,7 +57,7 @@ export class Faults {
   }
 
   /** Gives the coordinators a reason to change the view; at times the leader is gone for good. */
-  strikeLeader(): void {
+  strikeLeader(isSecond = false): void {
     const { plan, random, census, timeline } = this.world;
     const { replicas, clients, coordination } = this.targets;
     const leader = replicas[coordination.config.leader];
@@ -74,12 +74,25 @@ export class Faults {
       }
     }
     if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
+    if (!isSecond && random.chance(plan.strikesTwice)) {
+      this.silenceReplicas();
+      timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
+    }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
     if (leader.isAlive || random.chance(0.7))
       timeline.after(random.below(5000), () => coordination.loseSight(leader.name));
+  }
+
+  /** Replicas do not hear each other for a while: what the next leader begins with is on nobody else when it falls too. */
+  private silenceReplicas(): void {
+    const { random, network, census } = this.world;
+    census.count('struckTwice');
+    const names = this.targets.replicas.map(({ name }) => name);
+    const durationUs = random.between(10_000, 20_000);
+    for (const one of names) for (const other of names) if (one !== other) network.hold(one, other, durationUs);
   }
 
   /**

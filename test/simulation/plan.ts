@@ -82,6 +82,8 @@ export interface SimulationPlan {
   leaderLoss: number;
   /** Share of view changes before which the leader is cut off from its peers for a while. */
   cutOff: number;
+  /** Share of strikes after which the next leader falls soon after it began, and before its peers heard of it. */
+  strikesTwice: number;
   /** Share of view changes at which a client process vanishes too, so that it resends nothing. */
   clientLossAtStrike: number;
   /** Client processes that vanish at other times. */
@@ -145,6 +147,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     viewChanges: random.pick([0, 1, 2, 4]),
     leaderLoss: random.pick([0, 0.5]),
     cutOff: random.pick([0, 0.5]),
+    strikesTwice: random.pick([0, 0, 0.5]),
     clientLossAtStrike: random.pick([0, 0, 0.3]),
     clientLosses: random.chance(0.2) ? 1 : 0,
     announceUs: random.pick([500, 5000, 50_000]),
