@@ -64,7 +64,7 @@ describe('coordinator over NATS', function () {
     });
     after(() => connection.close());
 
-    const record = { clusterId: 'a', sessionFloor: 1, config: undefined };
+    const record = { clusterId: 'a', sessionFloor: 1, config: undefined, recovery: undefined };
 
     it('D7: of two writes that expect the same revision one goes through', async () => {
       const bucket = newBucket();
