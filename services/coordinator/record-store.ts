@@ -149,6 +149,12 @@ export class RecordStore {
     }
   }
 
+  /** The server came back, perhaps without what it knew: the watch begins anew, and so does everything else. */
+  renew(): void {
+    this.#kv = null;
+    this.#stopWatch?.();
+  }
+
   /** Ends the watch and every attempt. Does not close the connection. */
   close(): void {
     this.#isClosed = true;

@@ -119,6 +119,7 @@ export class CoordinatorService implements OpenService {
     this.#sightings.subscribe((sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }));
     this.#loop.start();
     this.#store.watch((stored) => this.#onRead(stored)).catch(this.#onStoreFailed);
+    void this.#followConnection();
   }
 
   /** Refuses new calls, ends watches, lets go of NATS. The record is always complete, so nothing else needs saving. */
@@ -265,6 +266,15 @@ export class CoordinatorService implements OpenService {
   #onRead(stored: StoredRecord): void {
     this.#loop.push({ kind: 'recordRead', stored });
     if (stored.record !== null && !this.#isClosed) this.#health.setServing(true);
+  }
+
+  /** A server that lost its bucket is told what this coordinator knows: the core writes what it reads differently. */
+  async #followConnection(): Promise<void> {
+    for await (const event of this.#connection.status()) {
+      if (event.type !== 'reconnect' || this.#isClosed) continue;
+      this.#store.renew();
+      this.#store.read().then((stored) => this.#onRead(stored), this.#onStoreFailed);
+    }
   }
 
   readonly #onStoreFailed = (error: unknown): void => {
