@@ -19,6 +19,7 @@ const PROGRAMS = {
   loadgen: ['loadgen/main.js'],
   cluster: ['deploy/main.js'],
   simulate: ['test/simulation/main.js'],
+  verify: ['test/checkers/main.js'],
 };
 const TARGETS = [...Object.keys(PROGRAMS), 'test', 'test-compose', 'check', 'build'];
 

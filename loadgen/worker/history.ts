@@ -1,5 +1,6 @@
-// Writes the history of all operations for the consistency checkers: one line of JSON per operation, in the order of
-// completion. Knows the form of a line and nothing of what a checker makes of it. Meant for short runs: it costs speed.
+// Writes the history of all operations for the consistency checkers: a head, then one line of JSON per operation, in the
+// order of completion, as docs/HISTORY.md describes it. Knows the form of a line and nothing of what a checker makes of
+// it. Meant for short runs: it costs speed.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -26,12 +27,15 @@ export interface HistoryEvent {
   epoch: number;
 }
 
+/** Says of which version the lines after it are. Each part has its own, so that joined parts are a history again. */
+const HEAD = '{"curphoHistory":1}';
+
 const FLUSH_CHARACTERS = 1 << 20;
 
 /** An open history file of one process. */
 export class HistoryWriter {
   readonly #file: number;
-  #lines: string[] = [];
+  #lines: string[] = [HEAD];
   #characters = 0;
 
   constructor(path: string) {

@@ -1,7 +1,7 @@
 // Every acknowledged write took effect exactly once, as far as that can be seen: one id per write, one success per
 // expected value, nothing of failed operations, and a final state in which no acknowledged write is missing or back.
 
-import { causalOrder, isKnown } from './causal-order.js';
+import { causalOrder } from './causal-order.js';
 import type { Checker, HistoryEvent, Violation } from './history.js';
 import {
   buildModel,
@@ -15,12 +15,15 @@ import {
 import { judgeKey, projectOntoKeys } from './linearizability.js';
 
 /** Exactly once (F1–F8). `finalState` is to be taken when nothing is under way any more. */
-export const exactlyOnce: Checker = (history, finalState) => {
-  const model = buildModel(history, finalState);
+export const exactlyOnce: Checker = (history, finalState) =>
+  checkExactlyOnce(buildModel(history, finalState), finalState);
+
+/** The same of a model that was built with the same final state. */
+export function checkExactlyOnce(model: HistoryModel, finalState?: ReadonlyMap<string, string>): Violation[] {
   const violations = [...repeatedIds(model), ...doubleMatches(model), ...failedButSeen(model)];
   if (finalState) violations.push(...finalStateUnexplained(model, finalState));
   return violations;
-};
+}
 
 function violation(detail: string, events: HistoryEvent[]): Violation {
   return { property: 'exactly-once', detail, events };
@@ -109,12 +112,10 @@ type IsAfter = (later: Operation, earlier: Operation) => boolean;
 /** What is certain about the order of two writes of one key: causality, real time of strong ones, replacement. */
 function certainOrder(model: HistoryModel): IsAfter {
   const order = causalOrder(model);
-  const positions = new Map(order.operations.map((operation, index) => [operation.event, index]));
   return (later, earlier) => {
     if (later.event === earlier.event) return false;
     if (earlier.strong && earlier.returned < later.invoke) return true;
-    const clock = order.after[positions.get(later.event) ?? -1];
-    return clock !== undefined && isKnown(order, clock, earlier);
+    return order.cycle.length === 0 && order.precedes(earlier, later);
   };
 }
 
@@ -173,6 +174,7 @@ function unordered(key: string, value: string | null, operations: readonly Opera
   const read: Operation = {
     ...{
       event,
+      index: -1,
       session: -1,
       seq: 0,
       strong: true,

@@ -12,6 +12,8 @@ export interface Cell {
 /** One operation that took effect or may have. Failed operations and reads without an answer are not in the model. */
 export interface Operation {
   event: HistoryEvent;
+  /** Its place in the model's operations; -1 for what is not in a model. Copies keep it. */
+  index: number;
   session: number;
   /** Writes: own seq. Reads: the session's last write seq when the read was issued. */
   seq: number;
@@ -116,6 +118,7 @@ export function buildModel(history: readonly HistoryEvent[], finalState?: Readon
       if (!operation.writes.some((cell) => cell.value === null)) continue;
       operation.optional = true;
     }
+    operation.index = model.operations.length;
     model.operations.push(operation);
     for (const { key, value } of operation.writes) {
       if (value !== null) continue;
@@ -151,6 +154,7 @@ function readOperation(event: HistoryEvent, keys: readonly [string, string][]): 
   if (event.outcome === 'unknown' && !numbered) return null;
   return {
     event,
+    index: -1,
     session: event.session,
     seq: event.seq,
     strong: event.consistency === 'strong',

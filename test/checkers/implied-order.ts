@@ -89,7 +89,7 @@ function reachability(graph: Precedence): Reach | null {
   const words = Math.ceil(graph.operationCount / 32);
   const rows = new Uint32Array(graph.nodeCount * words);
   for (const node of order.reverse()) {
-    for (const next of graph.successors[node] ?? []) {
+    for (const next of graph.successorsOf(node)) {
       for (let word = 0; word < words; word += 1)
         rows[node * words + word] = (rows[node * words + word] ?? 0) | (rows[next * words + word] ?? 0);
       const at = node * words + (next >>> 5);

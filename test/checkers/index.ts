@@ -1,12 +1,12 @@
 // Runs all checkers on one history. What each of them promises is in README.md of this folder.
 
-import { causal } from './causal.js';
-import { exactlyOnce } from './exactly-once.js';
+import { checkCausal } from './causal.js';
+import { checkExactlyOnce } from './exactly-once.js';
 import type { HistoryEvent, Violation } from './history.js';
 import { buildModel } from './history-model.js';
 import { checkHybridOrder } from './hybrid-order.js';
 import { checkLinearizability } from './linearizability.js';
-import { sessionGuarantees } from './session-guarantees.js';
+import { checkSessionGuarantees } from './session-guarantees.js';
 
 /** What all checkers together say about a history. */
 export interface HistoryReport {
@@ -26,18 +26,24 @@ export function checkHistory(
   history: readonly HistoryEvent[],
   finalState?: ReadonlyMap<string, string>,
 ): HistoryReport {
-  const model = buildModel(history, finalState);
-  const linearizable = checkLinearizability(history);
-  const hybrid = checkHybridOrder(history);
-  const named = [...exactlyOnce(history, finalState), ...sessionGuarantees(history)];
+  const settled = buildModel(history, finalState);
+  const model = finalState ? buildModel(history) : settled;
+  const linearizable = checkLinearizability(model);
+  const hybrid = checkHybridOrder(model);
+  const order = checkCausal(model);
+  const named = [...checkExactlyOnce(settled, finalState), ...checkSessionGuarantees(model)];
   // Where a guarantee has been named, the general finding about the same operation adds nothing.
   const blamed = new Set(named.map((violation) => violation.events.at(-1)));
-  const general = causal(history).filter((violation) => !blamed.has(violation.events.at(-1)));
+  const general = order.violations.filter((violation) => !blamed.has(violation.events.at(-1)));
   const keys = new Set(history.flatMap((event) => [event.key, ...(event.writes ?? []).map((write) => write.key)]));
   keys.delete('');
   return {
-    violations: [...model.malformed, ...linearizable.violations, ...named, ...general, ...hybrid.violations],
-    counts: { operations: history.length, keys: keys.size, exhausted: linearizable.exhausted + hybrid.exhausted },
+    violations: [...settled.malformed, ...linearizable.violations, ...named, ...general, ...hybrid.violations],
+    counts: {
+      operations: history.length,
+      keys: keys.size,
+      exhausted: linearizable.exhausted + hybrid.exhausted + order.exhausted,
+    },
   };
 }
 

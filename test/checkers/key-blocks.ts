@@ -1,8 +1,10 @@
 // The fast, search-free judgement of one key. Unique values group its operations into blocks: a write, its readers, the
 // compare-and-set that consumes it, that one's readers, and so on. Between the first and the last of a block nothing
-// else may write, so an order exists iff the blocks can be ordered. Absence that deletes may explain is left out.
+// else may write, so an order exists iff the blocks can be ordered (after Gibbons and Korach). Absence that deletes may
+// explain is left out.
 
 import { cellName, type Operation } from './history-model.js';
+import { MinHeap } from './min-heap.js';
 import { sequenceEdges } from './precedence.js';
 
 /** `none`: no order exists. `found`: one does. `unclear`: absences were left out, and the rest can be ordered. */
@@ -23,7 +25,7 @@ interface Block {
 
 const INITIAL = 0;
 
-/** Judges the operations of one key, projected onto it. Takes O(n log n + b²) for n operations in b blocks. */
+/** Judges the operations of one key, projected onto it. Takes O(n log n) for n operations. */
 export function judgeBlocks(operations: readonly Operation[]): BlockVerdict {
   const deletes = operations.some((operation) => operation.writes.some((cell) => cell.value === null));
   const absences = operations.some((operation) => operation.reads.some((cell) => cell.value === null));
@@ -49,6 +51,7 @@ function placeOperations(operations: readonly Operation[], ambiguous: boolean): 
   });
   const places: (Place | undefined)[] = operations.map(() => undefined);
   const consumed = new Set<number>();
+  const entered = new Int32Array(operations.length).fill(-1);
   let blocks = INITIAL + 1;
   for (const start of operations.keys()) {
     // From here back to the write that the block starts with, then forward again with all places known.
@@ -57,7 +60,8 @@ function placeOperations(operations: readonly Operation[], ambiguous: boolean): 
     for (let at: number | undefined = start; at !== undefined; ) {
       known = places[at];
       if (known) break;
-      if (path.includes(at)) return null;
+      if (entered[at] === start) return null;
+      entered[at] = start;
       path.push(at);
       const read: Operation['reads'][number] | undefined = operations[at]?.reads[0];
       if (!read) break;
@@ -144,26 +148,46 @@ function gatherBlocks(operations: readonly Operation[], places: readonly Place[]
   return blocks;
 }
 
-/** Whether the blocks have an order: always take one that nothing left over has to precede. */
+/**
+ * Whether the blocks have an order: always take one that nothing left over has to precede. What real time puts before a
+ * block is seen from the earliest return among the others, so that only the block with the earliest invocations and the
+ * one with the earliest return can be next.
+ */
 function canOrder(blocks: readonly Block[]): boolean {
-  const left = new Set(blocks.keys());
+  const waiting = blocks.map((block) => block.after.size);
+  const followers: number[][] = blocks.map(() => []);
+  blocks.forEach(({ after }, number) => {
+    for (const before of after) followers[before]?.push(number);
+  });
   const byReturn = [...blocks.keys()].sort(
     (one, other) => (blocks[one]?.earliestReturn ?? 0) - (blocks[other]?.earliestReturn ?? 0),
   );
-  while (left.size > 0) {
-    while (byReturn[0] !== undefined && !left.has(byReturn[0])) byReturn.shift();
-    const first = byReturn[0];
-    const second = byReturn.find((number) => number !== first && left.has(number));
-    let taken = false;
-    for (const number of left) {
-      const block = blocks[number] as Block;
-      const other = number === first ? second : first;
-      if (other !== undefined && (blocks[other]?.earliestReturn ?? 0) < block.latestInvoke) continue;
-      if ([...block.after].some((before) => left.has(before))) continue;
-      left.delete(number);
-      taken = true;
+  const taken = new Uint8Array(blocks.length);
+  const ready = new MinHeap((number) => blocks[number]?.latestInvoke ?? 0);
+  waiting.forEach((count, number) => {
+    if (count === 0) ready.push(number);
+  });
+  let first = 0;
+  let second = 0;
+  for (let left = blocks.length; left > 0; left -= 1) {
+    while (taken[byReturn[first] ?? 0] === 1) first += 1;
+    const earliest = byReturn[first] ?? 0;
+    second = Math.max(second, first + 1);
+    while (second < byReturn.length && taken[byReturn[second] ?? 0] === 1) second += 1;
+    const isFree = (number: number): boolean => {
+      const other = blocks[number === earliest ? (byReturn[second] ?? -1) : earliest];
+      return (other?.earliestReturn ?? Number.POSITIVE_INFINITY) >= (blocks[number]?.latestInvoke ?? 0);
+    };
+    while (ready.top !== undefined && taken[ready.top] === 1) ready.pop();
+    let next = ready.top;
+    if (next === undefined || !isFree(next)) next = waiting[earliest] === 0 && isFree(earliest) ? earliest : undefined;
+    if (next === undefined) return false;
+    taken[next] = 1;
+    for (const follower of followers[next] ?? []) {
+      const count = (waiting[follower] ?? 0) - 1;
+      waiting[follower] = count;
+      if (count === 0) ready.push(follower);
     }
-    if (!taken) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 import type { Checker, HistoryEvent, SearchResult, Violation } from './history.js';
 import {
   buildModel,
+  type Cell,
   cellName,
   describeCell,
   describeEvent,
@@ -20,17 +21,15 @@ import { shrink } from './shrink.js';
 const BUDGET = 20_000;
 
 /** Linearizability of strong operations per key, weak writes floating (G, H1). An exhausted search reports nothing. */
-export const linearizability: Checker = (history) => checkLinearizability(history).violations;
+export const linearizability: Checker = (history) => checkLinearizability(buildModel(history)).violations;
 
 /** The same, and how many keys could not be judged within the budget. */
-export function checkLinearizability(history: readonly HistoryEvent[]): SearchResult {
-  const model = buildModel(history);
+export function checkLinearizability(model: HistoryModel): SearchResult {
   const violations: Violation[] = [];
   let exhausted = 0;
   for (const [key, operations] of projectOntoKeys(model)) {
-    const impossible = impossibleReads(operations, model);
-    violations.push(...impossible.violations);
-    const possible = operations.filter((operation) => !impossible.reads.has(operation));
+    const { possible, violations: impossible } = impossibleReads(operations, model);
+    violations.push(...impossible);
     const verdict = judgeKey(possible);
     if (verdict === 'exhausted') exhausted += 1;
     if (verdict === 'none') violations.push(explain(key, possible));
@@ -39,17 +38,13 @@ export function checkLinearizability(history: readonly HistoryEvent[]): SearchRe
 }
 
 /** Whether operations of one key, projected onto it, have an order that explains every answer. */
-export function judgeKey(operations: readonly Operation[], budget = BUDGET): SearchVerdict {
+export function judgeKey(operations: readonly Operation[], budget = BUDGET + operations.length): SearchVerdict {
   const blocks = judgeBlocks(operations);
   if (blocks !== 'unclear') return blocks;
   const graph = new Precedence(operations.length);
   addSessionOrder(graph, operations);
-  addRealTime(
-    graph,
-    operations,
-    (operation) => operation.strong,
-    () => true,
-  );
+  const all = [...operations.keys()];
+  addRealTime(graph, operations, { from: all.filter((index) => operations[index]?.strong), to: all });
   return searchOrder({ operations, graph, priority: latestMoments(operations), budget });
 }
 
@@ -58,12 +53,13 @@ export function projectOntoKeys(model: HistoryModel): Map<string, Operation[]> {
   const perKey = new Map<string, Operation[]>();
   for (const operation of model.operations) {
     if (!operation.strong && !operation.numbered) continue;
-    for (const key of new Set([...operation.reads, ...operation.writes].map((cell) => cell.key))) {
-      const projected = {
-        ...operation,
-        reads: operation.reads.filter((cell) => cell.key === key),
-        writes: operation.writes.filter((cell) => cell.key === key),
-      };
+    const keys = new Set([...operation.reads, ...operation.writes].map((cell) => cell.key));
+    for (const key of keys) {
+      const isOfKey = (cell: Cell): boolean => cell.key === key;
+      const projected =
+        keys.size === 1
+          ? operation
+          : { ...operation, reads: operation.reads.filter(isOfKey), writes: operation.writes.filter(isOfKey) };
       const operations = perKey.get(key);
       if (operations) operations.push(projected);
       else perKey.set(key, [projected]);
@@ -93,8 +89,8 @@ export function latestMoments(operations: readonly Operation[]): number[] {
 function impossibleReads(
   operations: readonly Operation[],
   model: HistoryModel,
-): { reads: Set<Operation>; violations: Violation[] } {
-  const reads = new Set<Operation>();
+): { possible: Operation[]; violations: Violation[] } {
+  const possible: Operation[] = [];
   const violations: Violation[] = [];
   const report = (operation: Operation, detail: string, others: HistoryEvent[] = []): void => {
     violations.push({
@@ -105,12 +101,18 @@ function impossibleReads(
   };
   for (const operation of operations) {
     const [read] = operation.reads;
-    if (!read) continue;
+    if (!read) {
+      possible.push(operation);
+      continue;
+    }
     const { event } = operation;
     const unmatched = event.op === 'cas' && operation.writes.length === 0;
     if (unmatched && read.value === (event.expected ?? null))
       report(operation, `did not match, although it found what it expected: ${showBytes(read.value)}`);
-    if (read.value === null || model.writers.has(cellName(read.key, read.value))) continue;
+    if (read.value === null || model.writers.has(cellName(read.key, read.value))) {
+      possible.push(operation);
+      continue;
+    }
     const failed = model.failed.get(cellName(read.key, read.value));
     report(
       operation,
@@ -118,14 +120,16 @@ function impossibleReads(
       failed ? [failed] : [],
     );
     // What a matched one wrote stands, so that its readers are not blamed as well.
-    if (operation.writes.length > 0) operation.reads = [];
-    else reads.add(operation);
+    if (operation.writes.length > 0) possible.push({ ...operation, reads: [] });
   }
-  return { reads, violations };
+  return { possible, violations };
 }
 
 function explain(key: string, operations: readonly Operation[]): Violation {
-  const few = shrink(operations, (fewer) => judgeKey(fewer, BUDGET / 20) === 'none');
+  const few = shrink(
+    [...operations].sort((left, right) => left.invoke - right.invoke),
+    (fewer) => judgeKey(fewer, BUDGET / 20) === 'none',
+  );
   const events = few.map((operation) => operation.event).sort((left, right) => left.invokeUs - right.invokeUs);
   const told = events.slice(0, 12).map(describeEvent).join('; ');
   const detail = `no order of the operations on key ${showBytes(key)} explains their answers, real time and session order kept: ${told}`;

@@ -8,6 +8,8 @@ import { optionalPredecessors, type Precedence } from './precedence.js';
 /** What a search found. `exhausted`: the budget ran out before an answer. */
 export type SearchVerdict = 'found' | 'none' | 'exhausted';
 
+const FINGERPRINT_WORDS = 4;
+
 /** What to search. */
 export interface OrderProblem {
   operations: readonly Operation[];
@@ -69,8 +71,10 @@ interface Step {
 class SearchState {
   private readonly reads: Access[][];
   private readonly writes: Access[][];
-  private readonly cancels: number[][];
-  private readonly waiting: number[];
+  private readonly cancels: ReadonlyMap<number, number[]>;
+  private readonly waiting: Int32Array;
+  /** A fingerprint of the state; see `describe`. */
+  private readonly print = new Int32Array(FINGERPRINT_WORDS);
   private readonly done: Uint8Array;
   private readonly ready = new Set<number>();
   /** Per key: the cell it holds. The cell of absence has the key's own number. */
@@ -107,12 +111,13 @@ class SearchState {
       for (const { key, cell } of this.writes[node] ?? []) if (cell === key) this.add(this.deletesLeft, key, 1);
     });
     this.cancels = optionalPredecessors(operations);
-    this.waiting = graph.predecessors.map((nodes) => nodes.length);
+    this.waiting = graph.inDegrees();
     this.done = new Uint8Array(graph.nodeCount);
     this.left = operations.filter((operation) => !operation.optional).length;
     this.waiting.forEach((count, node) => {
       if (count === 0) this.ready.add(node);
     });
+    for (const key of keys.values()) this.toggleHeld(key);
   }
 
   isComplete(): boolean {
@@ -145,9 +150,11 @@ class SearchState {
 
   place(node: number): void {
     const operation = this.problem.operations[node];
-    for (const optional of this.cancels[node] ?? []) if (this.done[optional] === 0) this.finish(optional, true);
+    for (const optional of this.cancels.get(node) ?? []) if (this.done[optional] === 0) this.finish(optional, true);
+    this.toggleAccessed(node);
     for (const { cell } of this.reads[node] ?? []) if (!operation?.optional) this.add(this.readersLeft, cell, -1);
     this.finish(node, false);
+    this.toggleAccessed(node);
   }
 
   undo(mark: number): void {
@@ -157,17 +164,36 @@ class SearchState {
     }
   }
 
-  /** One string for what matters about the state: who is placed, and what may still be read where. */
+  /**
+   * What matters about the state: who is placed, and what may still be read where. 128 bits that every step updates, as
+   * writing out the placed operations would take as long as the history at each choice.
+   */
   describe(): string {
-    const codes: number[] = [];
-    for (let node = 0; node < this.problem.operations.length; node += 16) {
-      let bits = 0;
-      for (let bit = 0; bit < 16; bit += 1) bits |= (this.done[node + bit] ?? 0) << bit;
-      codes.push(bits & 0xffff);
-    }
+    return String.fromCharCode(...new Uint16Array(this.print.buffer));
+  }
+
+  /** Puts what a key holds into the fingerprint, or takes it out again. */
+  private toggleHeld(key: number): void {
+    const cell = this.current[key] ?? key;
     // Of a value that nobody waits for, only its presence matters, and of absence that there is none.
-    const held = this.current.map((cell, key) => ((this.readersLeft[cell] ?? 0) > 0 || cell === key ? cell : '-'));
-    return `${String.fromCharCode(...codes)}|${held.join(',')}`;
+    const code = (this.readersLeft[cell] ?? 0) > 0 || cell === key ? cell + 1 : 0;
+    this.toggle(key * 2 + 1, code);
+  }
+
+  private toggle(subject: number, state: number): void {
+    for (let word = 0; word < FINGERPRINT_WORDS; word += 1) {
+      let mixed = Math.imul(subject + 1, 0x9e3779b1) ^ Math.imul(state + word * 0x51ed27 + 1, 0x85ebca6b);
+      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d + word * 2);
+      mixed = Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39);
+      this.print[word] = (this.print[word] ?? 0) ^ mixed ^ (mixed >>> 15);
+    }
+  }
+
+  private toggleAccessed(node: number): void {
+    const accesses = [...(this.reads[node] ?? []), ...(this.writes[node] ?? [])];
+    const [first] = accesses;
+    if (accesses.length === 1 && first) this.toggleHeld(first.key);
+    else for (const key of new Set(accesses.map((access) => access.key))) this.toggleHeld(key);
   }
 
   private finish(node: number, cancelled: boolean): void {
@@ -179,9 +205,10 @@ class SearchState {
       this.current[key] = cell;
     }
     this.done[node] = 1;
+    if (node < this.problem.operations.length) this.toggle(node * 2, 1);
     this.ready.delete(node);
     if (node < this.problem.operations.length && !this.problem.operations[node]?.optional) this.left -= 1;
-    for (const next of this.problem.graph.successors[node] ?? []) {
+    for (const next of this.problem.graph.successorsOf(node)) {
       this.add(this.waiting, next, -1);
       if (this.waiting[next] === 0 && this.done[next] === 0) this.ready.add(next);
     }
@@ -190,14 +217,17 @@ class SearchState {
 
   private revert({ node, cancelled, replaced }: Step): void {
     const operation = this.problem.operations[node];
-    for (const next of this.problem.graph.successors[node] ?? []) {
+    for (const next of this.problem.graph.successorsOf(node)) {
       this.add(this.waiting, next, 1);
       this.ready.delete(next);
     }
-    for (const { key, cell } of replaced) this.current[key] = cell;
+    if (operation) this.toggle(node * 2, 1);
+    if (!cancelled) this.toggleAccessed(node);
+    for (const { key, cell } of replaced.reverse()) this.current[key] = cell;
     for (const { key, cell } of this.writes[node] ?? []) if (cell === key) this.add(this.deletesLeft, key, 1);
     if (!cancelled && !operation?.optional)
       for (const { cell } of this.reads[node] ?? []) this.add(this.readersLeft, cell, 1);
+    if (!cancelled) this.toggleAccessed(node);
     if (operation && !operation.optional) this.left += 1;
     this.done[node] = 0;
     if (this.waiting[node] === 0) this.ready.add(node);
@@ -209,7 +239,7 @@ class SearchState {
     if (!operation) return true;
     if (operation.optional || !this.readsMatch(node)) return false;
     // An optional write that its session issued before can no longer take part afterwards.
-    if ((this.cancels[node] ?? []).some((optional) => this.done[optional] === 0)) return false;
+    if ((this.cancels.get(node) ?? []).some((optional) => this.done[optional] === 0)) return false;
     const writes = this.writes[node] ?? [];
     if (writes.length === 0) return true;
     if (operation.reads.length > 0) return false;
@@ -233,7 +263,7 @@ class SearchState {
     });
   }
 
-  private add(counts: number[], at: number, change: number): void {
+  private add(counts: number[] | Int32Array, at: number, change: number): void {
     counts[at] = (counts[at] ?? 0) + change;
   }
 }

@@ -14,8 +14,10 @@ import {
 } from './history-model.js';
 
 /** Read-your-writes, monotonic reads, monotonic writes, writes-follow-reads (G, E5–E7). */
-export const sessionGuarantees: Checker = (history) => {
-  const model = buildModel(history);
+export const sessionGuarantees: Checker = (history) => checkSessionGuarantees(buildModel(history));
+
+/** The same of a model. */
+export function checkSessionGuarantees(model: HistoryModel): Violation[] {
   const sessions = new Map<number, Operation[]>();
   for (const operation of model.operations) {
     const operations = sessions.get(operation.session);
@@ -31,7 +33,7 @@ export const sessionGuarantees: Checker = (history) => {
       ...monotonicSlots(inOrder),
     ];
   });
-};
+}
 
 function violation(detail: string, events: HistoryEvent[]): Violation {
   return { property: 'session', detail, events };

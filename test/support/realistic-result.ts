@@ -145,6 +145,8 @@ function composeResult(): RunResult {
       isLocal: true,
     })),
     failures: [],
+    warnings: [],
+    clientSpans: { exported: 5_310, dropped: 0 },
     traces: { file: 'traces.jsonl', traces: 412, spans: 5_310, dropped: 0 },
   };
 }
@@ -276,9 +278,12 @@ export function hostileResult(): RunResult {
       intended: 300_000,
       sent: 297_000 - at * 4_500,
       dropped: at * 4_500,
+      completed: 296_000 - at * 4_500,
+      completedPerSecond: 19_733 - at * 300,
       inFlightMax: 88 + 2_400 * at,
       waitingMax: at * 30_000,
       waitingAtEnd: at * 100,
+      unansweredAtEnd: 20 + at * 900,
       overloaded: at > 1,
     },
   }));

@@ -1,24 +1,25 @@
 // The checker of one total order (level H3) against hand-made histories, each a pattern that must or must not pass.
 
 import assert from 'node:assert/strict';
+import { buildModel } from '../../checkers/history-model.js';
 import { checkHybridOrder } from '../../checkers/hybrid-order.js';
 import { checkLinearizability } from '../../checkers/linearizability.js';
 import { runMachine } from './little-machine.js';
 import { Story } from './story.js';
 
 function assertGood(story: Story): void {
-  assert.deepEqual(checkHybridOrder(story.history), { violations: [], exhausted: 0 });
+  assert.deepEqual(checkHybridOrder(buildModel(story.history)), { violations: [], exhausted: 0 });
 }
 
 function assertBad(story: Story): void {
-  const { violations } = checkHybridOrder(story.history);
+  const { violations } = checkHybridOrder(buildModel(story.history));
   assert.equal(violations.length, 1);
   assert.equal(violations[0]?.property, 'hybrid');
 }
 
 /** A history in which each key by itself is in order. */
 function assertOnlyTogetherBad(story: Story): void {
-  assert.deepEqual(checkLinearizability(story.history).violations, []);
+  assert.deepEqual(checkLinearizability(buildModel(story.history)).violations, []);
   assertBad(story);
 }
 
@@ -100,6 +101,6 @@ describe('hybrid order checker', () => {
       pendings: 7,
       forget: 'freshness',
     });
-    assert.deepEqual(checkHybridOrder(history, 0), { violations: [], exhausted: 1 });
+    assert.deepEqual(checkHybridOrder(buildModel(history), 0), { violations: [], exhausted: 1 });
   });
 });

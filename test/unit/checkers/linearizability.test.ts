@@ -2,16 +2,17 @@
 
 import assert from 'node:assert/strict';
 import type { HistoryEvent } from '../../checkers/history.js';
+import { buildModel } from '../../checkers/history-model.js';
 import { checkLinearizability } from '../../checkers/linearizability.js';
 import { Story } from './story.js';
 
 function assertGood(story: Story): void {
-  assert.deepEqual(checkLinearizability(story.history), { violations: [], exhausted: 0 });
+  assert.deepEqual(checkLinearizability(buildModel(story.history)), { violations: [], exhausted: 0 });
 }
 
 /** Asserts that there is one violation and returns the operations it shows. */
 function assertBad(story: Story): HistoryEvent[] {
-  const { violations } = checkLinearizability(story.history);
+  const { violations } = checkLinearizability(buildModel(story.history));
   assert.equal(violations.length, 1, JSON.stringify(violations));
   assert.equal(violations[0]?.property, 'linearizability');
   return violations[0]?.events ?? [];

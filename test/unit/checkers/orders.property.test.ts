@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { causal } from '../../checkers/causal.js';
 import type { HistoryEvent } from '../../checkers/history.js';
+import { buildModel } from '../../checkers/history-model.js';
 import { checkHybridOrder } from '../../checkers/hybrid-order.js';
 import { checkLinearizability } from '../../checkers/linearizability.js';
 import { hasOrder, isSessionBefore, isWrite, tinyHistories } from './tiny-histories.js';
@@ -33,7 +34,7 @@ function compare(
 }
 
 function isLinearizable(history: HistoryEvent[]): boolean {
-  const { violations, exhausted } = checkLinearizability(history);
+  const { violations, exhausted } = checkLinearizability(buildModel(history));
   assert.equal(exhausted, 0);
   return violations.length === 0;
 }
@@ -61,7 +62,7 @@ function readsOnlyWhatWasWritten(history: HistoryEvent[]): boolean {
 }
 
 function hasHybridOrder(history: HistoryEvent[]): boolean {
-  const { violations, exhausted } = checkHybridOrder(history);
+  const { violations, exhausted } = checkHybridOrder(buildModel(history));
   assert.equal(exhausted, 0);
   return violations.length === 0;
 }

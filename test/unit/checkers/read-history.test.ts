@@ -1,7 +1,10 @@
 // Histories as text: what is written can be read again, and what is wrong is named.
 
 import assert from 'node:assert/strict';
-import { formatHistory, HistoryFormatError, parseHistory } from '../../checkers/read-history.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { formatHistory, HistoryFormatError, parseHistory, readHistoryFile } from '../../checkers/read-history.js';
 import { Story } from './story.js';
 
 const GOOD = new Story()
@@ -16,10 +19,12 @@ const GOOD = new Story()
   .put(3, 'x', 'e', { at: [100] })
   .put(3, 'x', 'f', { outcome: 'failed' }).history;
 
-/** A history of which one field of the second line is replaced. */
+const HEAD = '{"curphoHistory":1}';
+
+/** A history of which one field of the third line is replaced. */
 function broken(index: number, change: Record<string, unknown>): string {
   const [first] = GOOD;
-  return `${JSON.stringify(first)}\n${JSON.stringify({ ...GOOD[index], ...change })}\n`;
+  return `${HEAD}\n${JSON.stringify(first)}\n${JSON.stringify({ ...GOOD[index], ...change })}\n`;
 }
 
 describe('history as text', () => {
@@ -32,13 +37,16 @@ describe('history as text', () => {
   });
 
   const cases: [string, number, Record<string, unknown>, RegExp][] = [
-    ['a missing number', 0, { seq: undefined }, /line 2: field "seq": expected a whole number from 0, found nothing/],
+    ['a missing number', 0, { seq: undefined }, /line 3: field "seq": expected a whole number from 0, found nothing/],
     ['a fraction', 0, { invokeUs: 1.5 }, /field "invokeUs"/],
     ['an unknown operation', 0, { op: 'increment' }, /field "op": .* found "increment"/],
     ['an unknown consistency', 0, { consistency: 'eventual' }, /field "consistency"/],
     ['an unknown outcome', 0, { outcome: 'maybe' }, /field "outcome"/],
     ['a key that is not base64', 0, { key: '~' }, /field "key"/],
     ['a put without a value', 0, { value: undefined }, /field "value"/],
+    ['a field that no history has', 0, { return_us: 5 }, /field "return_us": a history has no such field/],
+    ['an unknown outcome that returned', 8, { returnUs: 120 }, /field "returnUs": expected nothing/],
+    ['a result of a put', 0, { result: null }, /field "result": expected nothing for a put/],
     ['an answer without a return', 0, { returnUs: undefined }, /field "returnUs"/],
     [
       'a return before the invocation',
@@ -69,7 +77,61 @@ describe('history as text', () => {
   }
 
   it('names the line that is not JSON', () => {
-    assert.throws(() => parseHistory(`${JSON.stringify(GOOD[0])}\n{"session":`), /line 2: not JSON/);
-    assert.throws(() => parseHistory('[]'), /line 1: not an object/);
+    assert.throws(() => parseHistory(`${HEAD}\n${JSON.stringify(GOOD[0])}\n{"session":\n`), /line 3: not JSON/);
+    assert.throws(() => parseHistory(`${HEAD}\n[]`), /line 2: not an object/);
+  });
+
+  it('tells a line that the file ends within from one that is wrong', () => {
+    assert.throws(() => parseHistory(`${HEAD}\n{"session":`), /line 2: is truncated/);
+    assert.deepEqual(parseHistory(formatHistory(GOOD).trimEnd()), GOOD);
+  });
+
+  it('wants to know the version first, and takes histories that were put together', () => {
+    assert.throws(() => parseHistory(JSON.stringify(GOOD[0])), /line 1: expected \{"curphoHistory":1\}/);
+    assert.throws(() => parseHistory('{"curphoHistory":2}'), /field "curphoHistory": expected version 1, found 2/);
+    assert.deepEqual(parseHistory(formatHistory(GOOD) + formatHistory(GOOD)), [...GOOD, ...GOOD]);
+  });
+});
+
+describe('history in a file', () => {
+  let directory = '';
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-history-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  function fileOf(text: string): string {
+    const file = path.join(directory, 'history.ndjson');
+    writeFileSync(file, text);
+    return file;
+  }
+
+  it('is read with the numbers of its lines', () => {
+    const { history, lines } = readHistoryFile(fileOf(`\n${formatHistory(GOOD)}`));
+    assert.deepEqual(history, GOOD);
+    assert.deepEqual(
+      lines,
+      GOOD.map((_, index) => index + 3),
+    );
+  });
+
+  it('may be longer than what is read at a time', () => {
+    const history = new Story();
+    for (let number = 0; number < 12_000; number += 1) history.put(1, 'x', `${number}`.padStart(30, '0'));
+    assert.deepEqual(readHistoryFile(fileOf(formatHistory(history.history))).history, history.history);
+  });
+
+  it('keeps of a long value what tells it from others', () => {
+    const long = (end: string): string => `${'v'.repeat(5000)}${end}`;
+    const story = new Story().put(1, 'x', long('1')).get(2, 'x', long('1')).get(2, 'x', long('2'));
+    const [put, same, other] = readHistoryFile(fileOf(formatHistory(story.history))).history;
+    assert.equal(same?.result, put?.value);
+    assert.notEqual(other?.result, put?.value);
+    assert.ok((put?.value ?? '').length < 50);
+  });
+
+  it('is refused where it is cut off or empty', () => {
+    assert.throws(() => readHistoryFile(fileOf(formatHistory(GOOD).slice(0, -5))), /line 11: is truncated/);
+    assert.throws(() => readHistoryFile(fileOf('')), /expected \{"curphoHistory":1\}/);
   });
 });
