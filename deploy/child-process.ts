@@ -2,7 +2,7 @@
 // what the process does.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { ChildGuard } from './child-guard.js';
 import { type Scheduling, scheduled } from './scheduling.js';
@@ -83,9 +83,10 @@ export class GuardedProcess {
     clearTimeout(timer);
   }
 
-  /** The last lines of its log, for error messages; empty if it has none. */
+  /** The last lines of its log, for error messages; empty if it has none, or has none any more. */
   tail(): string {
-    if (this.logPath === null) return '';
+    // Its directory goes when the cluster is stopped, and somebody may still be waiting for a process that never came up.
+    if (this.logPath === null || !existsSync(this.logPath)) return '';
     const lines = readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
     return lines.map((line) => `    ${line}`).join('\n');
   }

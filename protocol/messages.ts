@@ -263,12 +263,14 @@ export interface FenceRequest {
   clusterId: string;
   epoch: number;
   incarnation: number;
+  wantsLastWrites: boolean;
 }
 
 export interface FenceResponse {
   epoch: number;
   lastEpoch: number;
   lastSlot: number;
+  lastWrites: CommandId[];
 }
 
 export interface LeadRequest {

@@ -6,6 +6,7 @@ import { type CallOptions, type ClientReadableStream, credentials, Metadata, typ
 import {
   CoordinatorClient,
   type GetConfigResponse,
+  NodeRole,
   type OpenSessionsResponse,
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
@@ -152,7 +153,12 @@ export class CoordinatorLink {
   /** Resolves when the stream is over, for whatever reason. */
   private watchOne(client: CoordinatorClient, onConfig: (config: ClusterConfig) => void): Promise<void> {
     return new Promise((resolve) => {
-      const stream = client.watch({ clusterId: this.clusterId });
+      const stream = client.watch({
+        clusterId: this.clusterId,
+        role: NodeRole.UNSPECIFIED,
+        nodeId: '',
+        incarnation: 0,
+      });
       this.watching = stream;
       stream.on('data', ({ config }: WatchResponse) => {
         if (config !== undefined) onConfig(config);

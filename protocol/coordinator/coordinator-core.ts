@@ -1,5 +1,5 @@
-// The coordinator's rules: gather members, write the first epoch, have it led, open it, start its witnesses, and issue
-// session ids. All of it hangs on one record that is changed by compare-and-set; several cores may work on the same
+// The coordinator's rules: gather members, write the first epoch, have it led, open it, start its witnesses, begin the
+// next epoch when the leader is taken for lost, and issue session ids. All of it hangs on one record that is changed by compare-and-set; several cores may work on the same
 // record, and each step starts from what the record says. Deliberately does not know how records or calls travel.
 
 import type { Core } from '../core.js';
@@ -9,8 +9,18 @@ import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import { createQuorums } from '../quorum.js';
 import { Installation } from './installation.js';
-import { createFirstConfig, createOpenConfig, isNewerConfig, isSameRecord, mergeRecords } from './record.js';
+import { LeaderWatch } from './leader-watch.js';
+import {
+  createFirstConfig,
+  createNextEpoch,
+  createOpenConfig,
+  hasLeader,
+  isNewer,
+  isSameRecord,
+  mergeRecords,
+} from './record.js';
 import { NodeRegistry } from './registry.js';
+import { coordinatorRules } from './rules.js';
 import { SESSIONS_PER_CALL_LIMIT, SessionIds } from './session-ids.js';
 import type {
   CoordinatorInput,
@@ -25,6 +35,7 @@ import type {
   StoredRecord,
 } from './types.js';
 import { NodeRole } from './types.js';
+import { ViewChange } from './view-change.js';
 
 type Outputs = CoordinatorOutput[];
 
@@ -43,9 +54,17 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   readonly #registry: NodeRegistry;
   readonly #sessions = new SessionIds();
   readonly #installation: Installation;
+  readonly #change: ViewChange;
+  readonly #watch: LeaderWatch;
   #access: RecordAccess = { kind: 'unread' };
   /** Merge of all records ever read or written here; never goes back (D9). Null until there is one. */
   #known: CoordinatorRecord | null = null;
+  /** The configuration that nodes and clients were told last: an epoch without a leader is nobody's business yet. */
+  #told: ClusterConfig | undefined;
+  #isLeaderSuspected = false;
+  /** What people were told last that the cluster waits for. */
+  #waiting = '';
+  #lastAttempt = 0;
   #isHalted = false;
 
   /** @throws RangeError if no cluster of this shape can work. */
@@ -53,15 +72,22 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     createQuorums(settings);
     this.#settings = settings;
     this.#registry = new NodeRegistry(settings.livenessUs);
-    this.#installation = new Installation({ retryUs: settings.retryUs, registry: this.#registry });
+    const { retryUs, rules = coordinatorRules } = settings;
+    const nextAttempt = (): number => ++this.#lastAttempt;
+    this.#installation = new Installation({ retryUs, registry: this.#registry, nextAttempt });
+    this.#change = new ViewChange({ retryUs, rules, nextAttempt });
+    this.#watch = new LeaderWatch(settings);
   }
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
     if (this.#isHalted) return;
     this.#onInput(input, nowUs, outputs);
     this.#refuseUnservableSessions(outputs);
+    this.#watchLeader(nowUs);
     this.#maybeAccessRecord(nowUs, outputs);
-    this.#installation.drive(nowUs, outputs);
+    this.#change.drive(nowUs, outputs);
+    this.#installation.drive(nowUs, this.#known?.recovery === undefined ? [] : this.#change.replay, outputs);
+    this.#maybeSayWaiting(nowUs, outputs);
   }
 
   #onInput(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
@@ -91,8 +117,17 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
         return this.#onLed(input.attempt, input.response, nowUs);
       case 'started':
         return this.#installation.onStarted(input.attempt, input.response, nowUs);
+      case 'fenced':
+        return this.#change.onFenced(input.attempt, input.response, nowUs);
+      case 'sealed':
+        return this.#change.onSealed(input.attempt, input.response, nowUs);
+      case 'recovered':
+        return this.#change.onRecovered(input.attempt, input.response, nowUs);
       case 'attemptFailed':
+        this.#change.onFailed(input.attempt, nowUs);
         return this.#installation.onFailed(input.attempt, nowUs);
+      case 'nodeLost':
+        return this.#registry.lose(input);
       case 'nodeSeen':
         if (input.clusterId === this.#known?.clusterId) this.#registry.register(input.node, nowUs);
         return;
@@ -135,42 +170,90 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
       return;
     }
     this.#known = before === null ? record : mergeRecords(before, record);
-    const config = this.#known.config;
-    if (config === undefined || !isNewerConfig(config, before?.config)) return;
+    const { config } = this.#known;
+    if (config === undefined || !isNewer(this.#known, before)) return;
     for (const { id, address, incarnation } of config.replicas) {
       this.#registry.presume({ role: NodeRole.replica, id, address, incarnation }, nowUs);
     }
     for (const { id, address, incarnation } of config.witnesses) {
       this.#registry.presume({ role: NodeRole.witness, id, address, incarnation }, nowUs);
     }
-    outputs.push({ kind: 'config', config });
+    this.#change.follow(this.#known, nowUs);
     this.#installation.follow(config, nowUs);
+    if (!hasLeader(this.#known)) return;
+    this.#told = config;
+    outputs.push({ kind: 'config', config });
   }
 
   /** Reads the record if it is not known, writes it if it should say something else. */
   #maybeAccessRecord(nowUs: number, outputs: Outputs): void {
+    if (this.#change.takeBehind() && this.#access.kind === 'idle') this.#access = { kind: 'unread' };
     if (this.#access.kind === 'unread') {
       this.#access = { kind: 'reading' };
       outputs.push({ kind: 'readRecord' });
     }
     if (this.#access.kind !== 'idle' || this.#isHalted) return;
     const { stored } = this.#access;
-    const known = this.#known ?? { clusterId: this.#settings.clusterIdProposal, sessionFloor: 1, config: undefined };
+    const { clusterIdProposal: clusterId } = this.#settings;
+    const known = this.#known ?? { clusterId, sessionFloor: 1, config: undefined, recovery: undefined };
     const from = known.sessionFloor;
     const to = from + this.#sessions.wanted(from, this.#settings.sessionLimit);
-    const record = { clusterId: known.clusterId, sessionFloor: to, config: this.#nextConfig(known, nowUs) };
+    const record = { clusterId: known.clusterId, sessionFloor: to, ...this.#nextEpoch(known, nowUs) };
     if (stored.record !== null && isSameRecord(record, stored.record)) return;
     this.#access = { kind: 'writing', stored, record, range: { from, to } };
     outputs.push({ kind: 'writeRecord', expectedRevision: stored.revision, record });
   }
 
-  /** The configuration that the record should hold: the one in force, or the step that follows it. */
-  #nextConfig(known: CoordinatorRecord, nowUs: number): ClusterConfig | undefined {
+  /** What the record should hold: what it holds, or the step that follows. */
+  #nextEpoch(known: CoordinatorRecord, nowUs: number): Pick<CoordinatorRecord, 'config' | 'recovery'> {
+    const { config, recovery } = known;
+    if (config === undefined) return { config: this.#gather(known.clusterId, nowUs), recovery };
+    if (this.#isLeaderSuspected && this.#countOthers(config, nowUs) >= majorityOf(config)) {
+      return createNextEpoch({ config, recovery });
+    }
+    const { choice } = this.#change;
+    if (recovery !== undefined && choice !== null) {
+      // C6: who leads an epoch is decided here and once; two coordinators may have fenced different majorities.
+      return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
+    }
+    const { led } = this.#installation;
+    if (config.status !== EpochStatus.recovering || led === null) return { config, recovery };
+    const open = createOpenConfig(config, led.openSlot, (id) => this.#registry.find(NodeRole.witness, id));
+    return { config: open, recovery: undefined };
+  }
+
+  /** Replicas besides the leader that are heard, in the lives that the configuration names. */
+  #countOthers(config: ClusterConfig, nowUs: number): number {
+    return config.replicas.filter(({ id, index, incarnation }) => {
+      const node = this.#registry.find(NodeRole.replica, id);
+      return index !== config.leader && node?.incarnation === incarnation && this.#registry.isLive(node, nowUs);
+    }).length;
+  }
+
+  #watchLeader(nowUs: number): void {
+    const known = this.#known;
+    if (known?.config === undefined || !hasLeader(known)) {
+      this.#isLeaderSuspected = false;
+      return;
+    }
     const { config } = known;
-    if (config === undefined) return this.#gather(known.clusterId, nowUs);
-    const led = this.#installation.led;
-    if (config.status !== EpochStatus.recovering || led === null) return config;
-    return createOpenConfig(config, led.openSlot, (id) => this.#registry.find(NodeRole.witness, id));
+    const node = this.#registry.find(NodeRole.replica, config.replicas[config.leader]?.id ?? '');
+    this.#isLeaderSuspected = this.#watch.isSuspected(config, node, nowUs);
+  }
+
+  /** Says what a change waits for. Without a majority of other replicas none begins: it could only end the present epoch. */
+  #maybeSayWaiting(nowUs: number, outputs: Outputs): void {
+    const config = this.#known?.config;
+    if (config === undefined) return;
+    let detail = this.#change.describeWait(nowUs, this.#settings.livenessUs) ?? '';
+    const others = this.#isLeaderSuspected ? this.#countOthers(config, nowUs) : config.replicas.length;
+    if (others < majorityOf(config)) {
+      const leader = config.replicas[config.leader]?.id;
+      detail = `${leader}, which leads epoch ${config.epoch}, is not heard, and of the ${majorityOf(config)} other replicas that the next epoch needs only ${others} are`;
+    }
+    if (detail === this.#waiting) return;
+    this.#waiting = detail;
+    outputs.push({ kind: 'waiting', detail });
   }
 
   /** The first epoch, once enough members are there. More than enough: the first by name, the others wait. */
@@ -188,6 +271,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     const config = this.#known?.config;
     // A leader that names another slot than the one the epoch opened with is not the leader that was opened.
     const isStranger = config?.status === EpochStatus.open && config.openSlot !== led.openSlot;
+    // Superseded: the record may know by whom.
+    if (led.openSlot < 1 && this.#access.kind === 'idle') this.#access = { kind: 'unread' };
     if (isStranger || led.openSlot < 1) this.#installation.onFailed(attempt, nowUs);
     else this.#installation.onLed(attempt, led, nowUs);
   }
@@ -199,7 +284,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     if (clusterId !== '' || this.#known === null) {
       if (this.#ignoreStranger(call, clusterId, outputs) !== null) return;
     }
-    outputs.push({ kind: kind === 'getConfig' ? 'currentConfig' : 'watching', call, config: this.#known?.config });
+    outputs.push({ kind: kind === 'getConfig' ? 'currentConfig' : 'watching', call, config: this.#told });
   }
 
   #onRegister(call: number, request: RegisterRequest, nowUs: number, outputs: Outputs): void {
@@ -273,6 +358,10 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   #refuse(call: number, refusal: CoordinatorRefusal, detail: string, outputs: Outputs): void {
     outputs.push({ kind: 'callRefused', call, refusal, detail });
   }
+}
+
+function majorityOf({ replicas, witnesses, fastQuorum }: ClusterConfig): number {
+  return createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum }).majority;
 }
 
 /** What is wrong with a registration, or null. */

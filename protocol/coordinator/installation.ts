@@ -1,9 +1,9 @@
 // Brings the configuration in force to life: asks its leader to lead until it answers, then, once the epoch is open, starts
-// every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It never
-// decides what the configuration is.
+// every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It decides
+// neither what the configuration is nor what is replayed.
 
 import { unreachable } from '../core.js';
-import type { ClusterConfig, StartRequest } from '../messages.js';
+import type { ClusterConfig, StartRequest, Write } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import type { NodeRegistry } from './registry.js';
 import type { CoordinatorOutput, Led } from './types.js';
@@ -27,12 +27,13 @@ export class Installation {
   readonly #retryUs: number;
   readonly #registry: NodeRegistry;
   #state: State = { kind: 'idle' };
+  readonly #nextAttempt: () => number;
   #config: ClusterConfig | undefined;
-  #lastAttempt = 0;
 
-  constructor(options: { retryUs: number; registry: NodeRegistry }) {
+  constructor(options: { retryUs: number; registry: NodeRegistry; nextAttempt: () => number }) {
     this.#retryUs = options.retryUs;
     this.#registry = options.registry;
+    this.#nextAttempt = options.nextAttempt;
   }
 
   /** What the leader of an epoch that is still to be opened answered, else null. */
@@ -91,15 +92,16 @@ export class Installation {
     }
   }
 
-  /** Makes the calls that are due. */
-  drive(nowUs: number, outputs: CoordinatorOutput[]): void {
+  /** Makes the calls that are due. The leader is not asked before there is a replay. */
+  drive(nowUs: number, replay: Write[] | null, outputs: CoordinatorOutput[]): void {
     const state = this.#state;
     const config = this.#config;
     if (config === undefined) return;
     switch (state.kind) {
       case 'leading':
-        if (isDue(state.lead, nowUs) && this.#isSameLife(NodeRole.replica, config.replicas[config.leader])) {
-          state.lead = this.#lead(config, outputs);
+        if (replay === null || !isDue(state.lead, nowUs)) return;
+        if (this.#isSameLife(NodeRole.replica, config.replicas[config.leader])) {
+          state.lead = this.#lead(config, replay, outputs);
         }
         return;
       case 'starting':
@@ -128,16 +130,16 @@ export class Installation {
   }
 
   /** The request is always the recovering configuration, so that repeating it after the opening is the same request. */
-  #lead(config: ClusterConfig, outputs: CoordinatorOutput[]): Attempt {
-    const attempt = ++this.#lastAttempt;
+  #lead(config: ClusterConfig, replay: Write[], outputs: CoordinatorOutput[]): Attempt {
+    const attempt = this.#nextAttempt();
     const recovering = { ...config, status: EpochStatus.recovering, openSlot: 0 };
     const address = config.replicas[config.leader]?.address ?? '';
-    outputs.push({ kind: 'lead', attempt, address, request: { config: recovering, replay: [] } });
+    outputs.push({ kind: 'lead', attempt, address, request: { config: recovering, replay } });
     return { kind: 'underWay', attempt };
   }
 
   #start(config: ClusterConfig, index: number, led: Led, outputs: CoordinatorOutput[]): Attempt {
-    const attempt = ++this.#lastAttempt;
+    const attempt = this.#nextAttempt();
     const member = config.witnesses[index];
     const request: StartRequest = { config, witnessId: member?.id ?? '', committed: led.committed };
     outputs.push({ kind: 'start', attempt, address: member?.address ?? '', request });

@@ -1,32 +1,43 @@
-// The order of coordinator records and the two configurations that a first epoch goes through. Pure functions; who
+// The order of coordinator records and the configurations that an epoch goes through. Pure functions; who
 // writes a record, and when, is decided elsewhere.
 
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
-import type { CoordinatorRecord, CoordinatorSettings, SeenNode } from './types.js';
+import type { CoordinatorRecord, CoordinatorSettings, Recovery, SeenNode } from './types.js';
+
+/** How far an epoch has come: 0 nobody is to lead it yet, 1 its leader is named, 2 open. */
+function stageOf({ config, recovery }: RecordedEpoch): number {
+  if (config?.status === EpochStatus.open) return 2;
+  return recovery?.isLeaderChosen === false ? 0 : 1;
+}
+
+/** The part of a record that only moves from epoch to epoch. */
+type RecordedEpoch = Pick<CoordinatorRecord, 'config' | 'recovery'>;
 
 /** True if `a` supersedes `b`: a later epoch, or the same epoch further on. */
-export function isNewerConfig(a: ClusterConfig | undefined, b: ClusterConfig | undefined): boolean {
-  if (a === undefined) return false;
-  if (b === undefined) return true;
-  return a.epoch > b.epoch || (a.epoch === b.epoch && a.status > b.status);
+export function isNewer(a: RecordedEpoch, b: RecordedEpoch | null): boolean {
+  if (a.config === undefined) return false;
+  if (b?.config === undefined || a.config.epoch > b.config.epoch) return true;
+  return a.config.epoch === b.config.epoch && stageOf(a) > stageOf(b);
+}
+
+/** True if it is settled who leads the epoch, so that nodes and clients may be told of it. */
+export function hasLeader(epoch: RecordedEpoch): boolean {
+  return epoch.config !== undefined && stageOf(epoch) > 0;
 }
 
 /**
- * What is known after learning of two records of one cluster: the higher floor and the newer configuration. A bucket
- * that was rolled back to an older snapshot can thereby take nothing back from a coordinator that is alive (D9).
+ * What is known after learning of two records of one cluster: the higher floor and the newer epoch. A bucket that was
+ * rolled back to an older snapshot can thereby take nothing back from a coordinator that is alive (D9).
  */
 export function mergeRecords(a: CoordinatorRecord, b: CoordinatorRecord): CoordinatorRecord {
-  return {
-    clusterId: a.clusterId,
-    sessionFloor: Math.max(a.sessionFloor, b.sessionFloor),
-    config: isNewerConfig(a.config, b.config) ? a.config : b.config,
-  };
+  const { config, recovery } = isNewer(a, b) ? a : b;
+  return { clusterId: a.clusterId, sessionFloor: Math.max(a.sessionFloor, b.sessionFloor), config, recovery };
 }
 
-/** True if two records of one cluster say the same; configurations of one epoch and status are equal by compare-and-set. */
+/** True if two records of one cluster say the same; epochs that have come as far are equal by compare-and-set. */
 export function isSameRecord(a: CoordinatorRecord, b: CoordinatorRecord): boolean {
-  return a.sessionFloor === b.sessionFloor && !isNewerConfig(a.config, b.config) && !isNewerConfig(b.config, a.config);
+  return a.sessionFloor === b.sessionFloor && !isNewer(a, b) && !isNewer(b, a);
 }
 
 /** The configuration that installs the first epoch: members in order of their ids, replica 0 to lead. */
@@ -52,6 +63,17 @@ export function createFirstConfig(options: {
 
 function createMember(node: SeenNode, index: number): ClusterConfig['replicas'][number] {
   return { id: node.id, index, address: node.address, incarnation: node.incarnation };
+}
+
+/** The epoch after: nobody leads it yet, and what the last opened one left is still to be recovered. */
+export function createNextEpoch({ config, recovery }: { config: ClusterConfig; recovery: Recovery | undefined }): {
+  config: ClusterConfig;
+  recovery: Recovery;
+} {
+  const { epoch, status, witnesses } = config;
+  const opened = status === EpochStatus.open ? { epoch, witnesses } : recovery?.opened;
+  const next = { ...config, epoch: epoch + 1, status: EpochStatus.recovering, openSlot: 0 };
+  return { config: next, recovery: { opened, isLeaderChosen: false } };
 }
 
 /**

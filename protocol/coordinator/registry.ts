@@ -6,6 +6,8 @@ import type { SeenNode } from './types.js';
 /** A node and when it was last heard. */
 export interface RegisteredNode extends SeenNode {
   lastSeenUs: number;
+  /** Its stream broke and it was not heard since. */
+  isLost: boolean;
 }
 
 /** The nodes of one coordinator. */
@@ -25,7 +27,7 @@ export class NodeRegistry {
   register(node: SeenNode, nowUs: number): RegisteredNode | null {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs });
+    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, isLost: false });
     return null;
   }
 
@@ -39,7 +41,14 @@ export class NodeRegistry {
     const node = this.find(life.role, life.nodeId);
     if (node?.incarnation !== life.incarnation) return undefined;
     node.lastSeenUs = nowUs;
+    node.isLost = false;
     return node;
+  }
+
+  /** Notes that a life's stream broke; until it is heard again it counts as gone. */
+  lose(life: { role: number; nodeId: string; incarnation: number }): void {
+    const node = this.find(life.role, life.nodeId);
+    if (node?.incarnation === life.incarnation) node.isLost = true;
   }
 
   /** The node of that role and name, alive or not. */
@@ -54,9 +63,9 @@ export class NodeRegistry {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** True if the node was heard within the liveness time. */
+  /** True if the node was heard within the liveness time and its stream did not break since. */
   isLive(node: RegisteredNode, nowUs: number): boolean {
-    return nowUs - node.lastSeenUs <= this.#livenessUs;
+    return !node.isLost && nowUs - node.lastSeenUs <= this.#livenessUs;
   }
 }
 

@@ -3,12 +3,20 @@
 
 import type {
   ClusterConfig,
+  FenceRequest,
+  FenceResponse,
+  GetRecoveryDataRequest,
+  GetRecoveryDataResponse,
   LeadRequest,
   LeadResponse,
+  SealRequest,
+  SealResponse,
   SessionWatermark,
   StartRequest,
   StartResponse,
+  WitnessMember,
 } from '../messages.js';
+import type { CoordinatorRules } from './rules.js';
 
 /** Numbers as in proto `NodeRole`. */
 export const NodeRole = { replica: 1, witness: 2 } as const;
@@ -55,9 +63,23 @@ export interface OpenSessionsResponse {
   count: number;
 }
 
+/** The witnesses of an epoch that was opened, by their lives: what was complete in it can be recovered from these alone. */
+export interface OpenedLives {
+  epoch: number;
+  witnesses: WitnessMember[];
+}
+
+/** What whoever goes on with a view change has to know. */
+export interface Recovery {
+  /** The epoch that was opened last; absent if none ever was. */
+  opened: OpenedLives | undefined;
+  /** False until a majority is fenced; so long `config.leader` is the replica that led before. */
+  isLeaderChosen: boolean;
+}
+
 /**
  * The only durable state of a coordinator, changed by compare-and-set alone. Over time `sessionFloor` never falls, the
- * epoch of `config` never falls, and within an epoch the status only goes from recovering to open (D9).
+ * epoch of `config` never falls, and within an epoch a leader is chosen once and then the epoch opens (D9).
  */
 export interface CoordinatorRecord {
   /** Drawn once, by whoever wrote the first record. */
@@ -66,6 +88,8 @@ export interface CoordinatorRecord {
   sessionFloor: number;
   /** Absent while members gather. */
   config: ClusterConfig | undefined;
+  /** Present while an epoch after the first is recovering. */
+  recovery: Recovery | undefined;
 }
 
 /** A record as the bucket holds it; `record` is null and `revision` 0 if nothing was ever written. */
@@ -104,10 +128,13 @@ export interface CoordinatorSettings {
   sessionLimit: number;
   /** How often nodes are asked to send heartbeats. */
   heartbeatUs: number;
+  /** Tells coordinators of one cluster apart. */
+  name: string;
   /** A node is taken for alive this long after it was last heard. */
   livenessUs: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
+  rules?: CoordinatorRules;
 }
 
 /** A node as it registered. */
@@ -132,10 +159,16 @@ export type CoordinatorInput =
   | { kind: 'heartbeat'; call: number; request: HeartbeatRequest }
   | { kind: 'openSessions'; call: number; request: OpenSessionsRequest }
   | { kind: 'keepAlive'; call: number; clusterId: string }
+  | { kind: 'fenced'; attempt: number; response: FenceResponse }
+  | { kind: 'sealed'; attempt: number; response: SealResponse }
+  /** The whole pool. */
+  | { kind: 'recovered'; attempt: number; response: GetRecoveryDataResponse }
   | { kind: 'led'; attempt: number; response: LeadResponse }
   | { kind: 'started'; attempt: number; response: StartResponse }
   /** An attempt failed or ran out of time; whether it had an effect is unknown. */
   | { kind: 'attemptFailed'; attempt: number }
+  /** A node's stream broke, and it has no other one here. */
+  | { kind: 'nodeLost'; role: number; nodeId: string; incarnation: number }
   /** Another coordinator of the same cluster heard a node. */
   | { kind: 'nodeSeen'; clusterId: string; node: SeenNode }
   /** Time passed; at least every 50 ms. */
@@ -160,10 +193,18 @@ export type CoordinatorOutput =
   | { kind: 'sessionsOpened'; call: number; response: OpenSessionsResponse }
   | { kind: 'keptAlive'; call: number }
   | { kind: 'callRefused'; call: number; refusal: CoordinatorRefusal; detail: string }
+  /** Answered by `fenced` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'fence'; attempt: number; address: string; request: FenceRequest }
+  /** Answered by `sealed` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'seal'; attempt: number; address: string; request: SealRequest }
+  /** Answered by `recovered` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'recoveryData'; attempt: number; address: string; request: GetRecoveryDataRequest }
   /** Answered by `led` or `attemptFailed` with the same `attempt`. */
   | { kind: 'lead'; attempt: number; address: string; request: LeadRequest }
   /** Answered by `started` or `attemptFailed` with the same `attempt`. */
   | { kind: 'start'; attempt: number; address: string; request: StartRequest }
+  /** For people: what the cluster needs to go on and does not have; empty once it has. Said when it changes. */
+  | { kind: 'waiting'; detail: string }
   /** Going on would be wrong; the process reports `detail` and ends. */
   | { kind: 'halt'; detail: string };
 

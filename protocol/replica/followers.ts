@@ -18,6 +18,8 @@ interface Follower {
   next: number;
   /** The follower's log equals ours up to here. Never decreases within a leadership. */
   match: number;
+  /** False from when it is started over until it says where its log stands; so long it is sent no entries. */
+  isAnswering: boolean;
   /** Newest round the follower has answered. */
   round: number;
   /** When `match` last moved or an idle pipeline was started. */
@@ -25,6 +27,7 @@ interface Follower {
   sentUs: number;
   /** What the last frame said, so that an unchanged one is not repeated. */
   sentCommit: number;
+  sentPrevSlot: number;
   sentRound: number;
 }
 
@@ -33,23 +36,27 @@ export class Followers {
   readonly #node: ReplicaNode;
   readonly #followers: Follower[] = [];
   readonly #majority: number;
+  /** First slot of this leadership: where to ask a follower from of which nothing is known. */
+  readonly #firstSlot: number;
   /** Newest confirmation round started. */
   round = 0;
 
   constructor(node: ReplicaNode, replicas: number, majority: number) {
     this.#node = node;
     this.#majority = majority;
+    this.#firstSlot = node.log.lastSlot + 1;
     for (let index = 0; index < replicas; index++) {
       if (index === node.index) continue;
-      const next = node.log.lastSlot + 1;
       this.#followers.push({
         index,
-        next,
+        next: this.#firstSlot,
         match: 0,
+        isAnswering: true,
         round: 0,
         progressUs: 0,
         sentUs: 0,
         sentCommit: -1,
+        sentPrevSlot: -1,
         sentRound: -1,
       });
     }
@@ -65,15 +72,26 @@ export class Followers {
     const follower = this.#followers.find(({ index }) => index === frame.replica);
     if (follower === undefined) return;
     follower.round = Math.max(follower.round, frame.round);
-    if (!frame.ok) {
-      follower.next = Math.max(follower.match + 1, Math.min(follower.next - 1, frame.matchSlot + 1));
-      return;
-    }
+    if (!frame.ok) return this.#stepBack(follower, frame.matchSlot);
+    follower.isAnswering = true;
     if (frame.matchSlot > follower.match) {
       follower.match = frame.matchSlot;
       follower.progressUs = this.#node.nowUs;
     }
     follower.next = Math.max(follower.next, follower.match + 1);
+  }
+
+  /**
+   * The logs differ where the follower was asked. What lies below our log's beginning every replica once had, so that is
+   * the furthest to go back, unless the follower says no even there: then it lacks what nobody has any more.
+   */
+  #stepBack(follower: Follower, matchSlot: number): void {
+    const { log, nowUs } = this.#node;
+    const hinted = Math.min(follower.next - 1, matchSlot + 1);
+    const least = follower.sentPrevSlot === log.floor ? 1 : log.floor + 1;
+    follower.next = Math.max(follower.match + 1, hinted, least);
+    follower.sentCommit = -1;
+    follower.progressUs = nowUs;
   }
 
   /** Highest slot that a majority, this replica included, has in its log. */
@@ -108,6 +126,10 @@ export class Followers {
   send(emit: (to: number[], frame: ReplicateRequest) => void): void {
     const groups = new Map<number, Follower[]>();
     for (const follower of this.#followers) {
+      if (!follower.isAnswering) {
+        this.#ask(follower, emit);
+        continue;
+      }
       const group = groups.get(follower.next);
       if (group === undefined) groups.set(follower.next, [follower]);
       else group.push(follower);
@@ -115,9 +137,19 @@ export class Followers {
     for (const [next, group] of groups) this.#sendFrom(next, group, emit);
   }
 
+  /** Asks a follower whether its log equals ours up to where it would be sent more. */
+  #ask(follower: Follower, emit: (to: number[], frame: ReplicateRequest) => void): void {
+    const prevEpoch = this.#node.log.epochAt(follower.next - 1);
+    // It lacks entries that were dropped; it waits for a snapshot.
+    if (prevEpoch === undefined || !this.#hasNews(follower)) return;
+    const frame = this.#createFrame(follower.next - 1, prevEpoch, []);
+    this.#noteSent(follower, frame);
+    emit([follower.index], frame);
+  }
+
   #sendFrom(from: number, group: Follower[], emit: (to: number[], frame: ReplicateRequest) => void): void {
     const { log } = this.#node;
-    const furthest = group.reduce((least, { match }) => Math.min(least, match), log.lastSlot) + WINDOW_ENTRIES;
+    const furthest = Math.min(...group.map((follower) => this.#windowEnd(follower)));
     let next = from;
     do {
       const receivers = next > from ? group : group.filter((follower) => this.#hasNews(follower));
@@ -156,9 +188,15 @@ export class Followers {
 
   #hasNews(follower: Follower): boolean {
     const { log, commitSlot, nowUs } = this.#node;
-    if (follower.next <= log.lastSlot && follower.next <= follower.match + WINDOW_ENTRIES) return true;
+    const isInWindow = follower.isAnswering && follower.next <= this.#windowEnd(follower);
+    if (follower.next <= log.lastSlot && isInWindow) return true;
     if (follower.sentCommit < commitSlot || follower.sentRound < this.round) return true;
     return nowUs - follower.sentUs > HEARTBEAT_US;
+  }
+
+  /** How far it is sent entries before it answers. At first it is taken to have what came before this leadership. */
+  #windowEnd({ match }: Follower): number {
+    return (match > 0 ? match : this.#firstSlot - 1) + WINDOW_ENTRIES;
   }
 
   #noteSent(follower: Follower, frame: ReplicateRequest): void {
@@ -167,11 +205,18 @@ export class Followers {
     follower.next = frame.prevSlot + frame.entries.length + 1;
     follower.sentUs = nowUs;
     follower.sentCommit = frame.commitSlot;
+    follower.sentPrevSlot = frame.prevSlot;
     follower.sentRound = frame.round;
   }
 
+  /**
+   * Goes back to what the follower is known to have and asks it; one that is gone is not sent the same entries for ever.
+   * Of a follower that has never answered nothing is known, and the beginning of the log may be gone long since: it is
+   * asked from where this leadership began.
+   */
   #restart(follower: Follower): void {
-    follower.next = follower.match + 1;
+    follower.isAnswering = false;
+    follower.next = follower.match > 0 ? follower.match + 1 : this.#firstSlot;
     follower.progressUs = this.#node.nowUs;
     follower.sentCommit = -1;
   }

@@ -4,15 +4,18 @@
 import { commandBytes } from '../command.js';
 import type { LogEntry } from '../messages.js';
 
-/** Entries kept behind the point that every replica has stored: a duplicate of an old frame still matches. */
-const KEPT_ENTRIES = 1024;
-
 /** Slots 1 to `lastSlot`; those up to `floor` are gone. */
 export class ReplicaLog {
   #entries: LogEntry[] = [];
   #floor = 0;
   #floorEpoch = 0;
   #bytes = 0;
+  readonly #kept: number;
+
+  /** `kept` entries stay behind the point that every replica has stored: a duplicate of an old frame still matches. */
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
 
   /** Highest slot that was dropped. */
   get floor(): number {
@@ -77,8 +80,8 @@ export class ReplicaLog {
 
   /** Drops entries up to `slot`, less those kept for stragglers. Cheap: acts only when there is much to drop. */
   dropThrough(slot: number): void {
-    const count = slot - KEPT_ENTRIES - this.#floor;
-    if (count < KEPT_ENTRIES) return;
+    const count = slot - this.#kept - this.#floor;
+    if (count < this.#kept) return;
     const dropped = this.#entries.slice(0, count);
     this.#floorEpoch = dropped[count - 1]?.epoch ?? this.#floorEpoch;
     for (const entry of dropped) if (entry.command !== undefined) this.#bytes -= commandBytes(entry.command);

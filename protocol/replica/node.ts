@@ -3,7 +3,7 @@
 
 import { Slab } from '../bytes.js';
 import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
-import type { AckBatch, ClusterConfig, CommitNotice, SessionResponse } from '../messages.js';
+import type { AckBatch, ClusterConfig, CommandId, CommitNotice, SessionResponse } from '../messages.js';
 import { HeldWrites } from './held-writes.js';
 import { ReplicaLog } from './log.js';
 import { type ReplicaRules, replicaRules } from './rules.js';
@@ -33,6 +33,8 @@ export interface ReplicaOptions {
   weakWaitUs?: number;
   /** Age at which a held write is relayed to the leader, microseconds. Default 1,000,000. */
   relayAfterUs?: number;
+  /** Entries kept although every replica has stored them. Default 1,024. */
+  logKeptEntries?: number;
   /** Committed entries kept for a follower that lags; beyond, it needs a snapshot. Default 262,144. */
   logEntriesLimit?: number;
   /** Bytes of the same. Default 256 MiB. */
@@ -60,7 +62,7 @@ export interface ReplicaCounts {
 /** One replica's shared innards. */
 export class ReplicaNode {
   readonly options: Required<ReplicaOptions>;
-  readonly log = new ReplicaLog();
+  readonly log: ReplicaLog;
   /** Where values that leave in frames are written. */
   readonly slab = new Slab();
   readonly state: AppliedState;
@@ -103,11 +105,13 @@ export class ReplicaNode {
       weakWaitUs: 200_000,
       paceUs: 4000,
       relayAfterUs: 1_000_000,
+      logKeptEntries: 1024,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
       rules: replicaRules,
       ...options,
     };
+    this.log = new ReplicaLog(this.options.logKeptEntries);
     this.state = new AppliedState(options.shards, this.options.rules);
     this.held = new HeldWrites(this.options.heldLimit, this.slab);
     this.replies = new FrameSet(() => createSessionResponse(options.clusterId, this.epoch, this.index));
@@ -129,6 +133,18 @@ export class ReplicaNode {
   commitNotice(session: number): CommitNotice {
     const record = this.state.dedup.get(session);
     return { session, through: record?.lastSeq ?? 0, slot: record?.lastSlot ?? 0 };
+  }
+
+  /** Last write of every session in the log, committed or not. */
+  lastWrites(): CommandId[] {
+    const { log, state, commitSlot } = this;
+    const last = new Map<number, number>();
+    for (const [session, { lastSeq }] of state.dedup) last.set(session, lastSeq);
+    for (let slot = commitSlot + 1; slot <= log.lastSlot; slot++) {
+      const command = log.at(slot)?.command;
+      if (command !== undefined) last.set(command.session, Math.max(command.seq, last.get(command.session) ?? 0));
+    }
+    return [...last].map(([session, seq]) => ({ session, seq }));
   }
 
   /** Says no to a frame, or to one operation of it. */

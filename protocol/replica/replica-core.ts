@@ -225,7 +225,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (frame.prevSlot < node.log.floor) {
       // An old duplicate, from before what everybody has stored.
     } else if (epochHere === undefined || epochHere !== frame.prevEpoch) {
-      const matchSlot = Math.max(node.commitSlot, Math.min(node.log.lastSlot, frame.prevSlot - 1));
+      // Too short: the end of this log is the next to try. Different: what is committed is the same everywhere.
+      const isShort = node.log.lastSlot < frame.prevSlot;
+      const matchSlot = isShort ? node.log.lastSlot : node.commitSlot;
       return this.#owe({ ok: false, matchSlot });
     } else {
       this.#store(frame);
@@ -300,12 +302,14 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const { clusterId, incarnation } = node.options;
     if (request.clusterId !== clusterId || request.incarnation !== incarnation) {
       // The promise was asked of another life, whose log this one does not have: epoch 0 counts in no majority.
-      outputs.push({ kind: 'fenced', call, response: { epoch: 0, lastEpoch: 0, lastSlot: 0 } });
+      outputs.push({ kind: 'fenced', call, response: { epoch: 0, lastEpoch: 0, lastSlot: 0, lastWrites: [] } });
       return;
     }
     if (request.epoch > node.epoch) this.#becomeFollower(request.epoch);
     const { epoch, log } = node;
-    outputs.push({ kind: 'fenced', call, response: { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot } });
+    const lastWrites = request.wantsLastWrites ? node.lastWrites() : [];
+    const response = { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot, lastWrites };
+    outputs.push({ kind: 'fenced', call, response });
   }
 
   #onLead(call: number, request: LeadRequest, outputs: ReplicaOutput[]): void {
@@ -335,7 +339,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #maybeReportLed(outputs: ReplicaOutput[]): void {
     const leader = this.#leader;
-    if (this.#leadCalls.length === 0 || leader === null || this.#node.commitSlot < leader.ownSlot) return;
+    if (this.#leadCalls.length === 0 || leader === null) return;
+    if (!this.#node.rules.mayReportLed(this.#node.commitSlot, leader.ownSlot)) return;
     const response = { openSlot: leader.ownSlot, committed: leader.committedWatermarks() };
     for (const call of this.#leadCalls) outputs.push({ kind: 'led', call, response });
     this.#leadCalls = [];

@@ -25,6 +25,8 @@ export interface ReplicaRules {
   mayShowSpeculation(by: Pending): boolean;
   /** F6: whether a confirmed read that began when `roundAtStart` was the newest round is covered by round `confirmed`. */
   isConfirmed(roundAtStart: number, confirmed: number): boolean;
+  /** D6: whether the coordinator may hear that the epoch is led: once everything recovered is on a majority. */
+  mayReportLed(commitSlot: number, ownSlot: number): boolean;
   /** E4–E6: whether the applied state may answer a weak read. */
   mayAnswerWeak(read: WeakRead, state: AppliedPosition): boolean;
 }
@@ -50,6 +52,7 @@ export const replicaRules: ReplicaRules = {
   passesBarrier: (barrier, orderedThrough) => barrier <= orderedThrough,
   mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
   isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,
+  mayReportLed: (commitSlot, ownSlot) => commitSlot >= ownSlot,
   mayAnswerWeak(read, { epoch, openSlot, appliedSlot, sessionSeq }) {
     // A token of a later epoch, brought from another session, has seen what this replica cannot know of yet.
     if (read.tokenEpoch > epoch) return false;

@@ -13,6 +13,8 @@ export interface WitnessRules {
   followsOn(seq: number, watermark: number): boolean;
   /** B8: whether a record is known to be committed; then it is not stored, however late it comes. */
   isCommitted(seq: number, committedThrough: number): boolean;
+  /** D1: whether the pool may be handed over to the coordinator of `epoch`: once it can no longer change. */
+  mayHandOver(life: { isSealed: boolean; epoch: number }, epoch: number): boolean;
   /** Where the watermark stands after a rejected record: where it stood, since nothing was kept. */
   watermarkAfterReject(seq: number, watermark: number): number;
 }
@@ -26,5 +28,6 @@ export const witnessRules: WitnessRules = {
   },
   followsOn: (seq, watermark) => seq === watermark + 1,
   isCommitted: (seq, committedThrough) => seq <= committedThrough,
+  mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
 };

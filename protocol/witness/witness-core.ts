@@ -258,7 +258,9 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   }
 
   #onRecoveryData(call: number, request: GetRecoveryDataRequest, outputs: WitnessOutput[]): void {
-    if (!this.#sealed || request.epoch !== this.#epoch || request.clusterId !== this.#options.clusterId) {
+    const life = { isSealed: this.#sealed, epoch: this.#epoch };
+    const mayHandOver = this.#options.rules.mayHandOver(life, request.epoch);
+    if (!mayHandOver || request.clusterId !== this.#options.clusterId) {
       const detail = `witness is ${this.#sealed ? 'sealed' : 'recording'} in epoch ${this.#epoch}, not sealed for ${request.epoch}`;
       outputs.push({ kind: 'callRefused', call, code: RefusalCode.epoch, detail });
       return;

@@ -20,8 +20,11 @@ const LAST_PAUSE_MS = 1000;
 
 const memberSchema = z.object({ id: z.string(), index: z.int().min(0), address: z.string(), incarnation: z.int() });
 
+// Version 1 knew one epoch only, so a record of it needs no word on how to recover another.
+const VERSION = 2;
+
 const recordSchema = z.object({
-  version: z.literal(1),
+  version: z.int().min(1).max(VERSION),
   clusterId: z.string().min(1),
   sessionFloor: z.int().min(1),
   config: z
@@ -37,25 +40,44 @@ const recordSchema = z.object({
       natsUrl: z.string(),
     })
     .optional(),
+  recovery: z
+    .object({
+      opened: z.object({ epoch: z.int().min(1), witnesses: z.array(memberSchema).min(1) }).optional(),
+      isLeaderChosen: z.boolean(),
+    })
+    .optional(),
 });
 
-/** The bucket holds something that is not a record of this version; nobody may overwrite it. */
+/** The bucket holds something that is not a record of a version known here; nobody may overwrite it. */
 export class RecordFormatError extends Error {
   override readonly name = 'RecordFormatError';
 }
 
 /** Text of a record: JSON, so that `nats kv get` shows it to people. */
 export function encodeRecord(record: CoordinatorRecord): string {
-  return JSON.stringify({ version: 1, ...record });
+  return JSON.stringify({ version: VERSION, ...record });
 }
 
 /** @throws RecordFormatError if the text is not a record. */
 export function decodeRecord(text: string): CoordinatorRecord {
   try {
-    const { clusterId, sessionFloor, config } = recordSchema.parse(JSON.parse(text));
-    return { clusterId, sessionFloor, config };
+    const { clusterId, sessionFloor, config, recovery } = recordSchema.parse(JSON.parse(text));
+    const isRecovering = config !== undefined && config.epoch > 1 && config.status === EpochStatus.recovering;
+    if (isRecovering !== (recovery !== undefined)) {
+      throw new Error(
+        `epoch ${config?.epoch} is ${isRecovering ? '' : 'not '}to be recovered, the record says otherwise`,
+      );
+    }
+    const opened = recovery?.opened;
+    return {
+      clusterId,
+      sessionFloor,
+      config,
+      recovery: recovery && { isLeaderChosen: recovery.isLeaderChosen, opened },
+    };
   } catch (error) {
-    throw new RecordFormatError(`the bucket does not hold a cluster record of version 1: ${String(error)}`);
+    const detail = `the bucket does not hold a cluster record of version 1 to ${VERSION}: ${String(error)}`;
+    throw new RecordFormatError(detail);
   }
 }
 
@@ -125,6 +147,12 @@ export class RecordStore {
         if (!this.#isClosed) await this.#pause(backoff, error, 'the cluster record cannot be watched');
       }
     }
+  }
+
+  /** The server came back, perhaps without what it knew: the watch begins anew, and so does everything else. */
+  renew(): void {
+    this.#kv = null;
+    this.#stopWatch?.();
   }
 
   /** Ends the watch and every attempt. Does not close the connection. */

@@ -2,13 +2,11 @@
 // and calls to nodes. Decides nothing.
 
 import { randomBytes } from 'node:crypto';
-import type { handleUnaryCall, Server, ServerWritableStream, StatusObject } from '@grpc/grpc-js';
+import type { handleUnaryCall, Server, StatusObject } from '@grpc/grpc-js';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
   CoordinatorService as CoordinatorDefinition,
   type CoordinatorServer,
-  type WatchRequest,
-  type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
 import { statusOf } from '../../proto/status.js';
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator-core.js';
@@ -27,9 +25,9 @@ import { NodeCalls } from './node-calls.js';
 import { RecordStore } from './record-store.js';
 import { type CoordinatorConfig, fastQuorumOf } from './settings.js';
 import { Sightings } from './sightings.js';
+import { type WatchCall, Watchers } from './watchers.js';
 
 type CallAnswer = Extract<CoordinatorOutput, { call: number }>;
-type WatchCall = ServerWritableStream<WatchRequest, WatchResponse>;
 /** What an answer is turned into; null if it is a refusal. */
 type PickResponse<Response> = (answer: CallAnswer) => Response | null;
 
@@ -55,7 +53,7 @@ export class CoordinatorService implements OpenService {
   readonly #answers = new Map<number, (answer: CallAnswer) => void>();
   /** Calls whose last attempt failed; only the first failure in a row is worth a warning. */
   readonly #failing = new Set<string>();
-  readonly #watchers = new Set<WatchCall>();
+  readonly #watchers = new Watchers((life) => this.#loop.push({ kind: 'nodeLost', ...life }));
   #address = '';
   #lastCall = 0;
   #isClosed = false;
@@ -71,7 +69,7 @@ export class CoordinatorService implements OpenService {
     this.log = log;
     this.#store = new RecordStore({ connection, bucket: config.bucket, log });
     this.#sightings = new Sightings({ connection, bucket: config.bucket });
-    this.#loop = new CoreLoop(createCore(config), {
+    this.#loop = new CoreLoop(createCore(config, identity.node), {
       perform: (output) => this.#perform(output),
       onBroken: this.#onBroken,
     });
@@ -121,6 +119,7 @@ export class CoordinatorService implements OpenService {
     this.#sightings.subscribe((sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }));
     this.#loop.start();
     this.#store.watch((stored) => this.#onRead(stored)).catch(this.#onStoreFailed);
+    void this.#followConnection();
   }
 
   /** Refuses new calls, ends watches, lets go of NATS. The record is always complete, so nothing else needs saving. */
@@ -129,7 +128,7 @@ export class CoordinatorService implements OpenService {
     this.#health.setServing(false);
     this.#loop.close();
     this.#store.close();
-    for (const watcher of this.#watchers) watcher.end();
+    this.#watchers.close();
     this.#calls.close();
     await closeServer(this.#server, CLOSE_MS);
     await this.#connection.close();
@@ -178,12 +177,6 @@ export class CoordinatorService implements OpenService {
   }
 
   #watch(call: WatchCall): void {
-    const forget = (): void => {
-      this.#watchers.delete(call);
-    };
-    call.on('cancelled', forget);
-    call.on('close', forget);
-    call.on('error', forget);
     this.#ask(
       (number) => ({ kind: 'watch', call: number, clusterId: call.request.clusterId }),
       (answer) => {
@@ -218,6 +211,24 @@ export class CoordinatorService implements OpenService {
         return this.#sightings.publish({ clusterId: output.clusterId, node: output.node });
       case 'config':
         return this.#onConfig(output.config);
+      case 'fence':
+        return this.#onCall(output, this.#calls.fence(output.address, output.request), (response) => ({
+          kind: 'fenced',
+          attempt: output.attempt,
+          response,
+        }));
+      case 'seal':
+        return this.#onCall(output, this.#calls.seal(output.address, output.request), (response) => ({
+          kind: 'sealed',
+          attempt: output.attempt,
+          response,
+        }));
+      case 'recoveryData':
+        return this.#onCall(output, this.#calls.recoveryData(output.address, output.request), (response) => ({
+          kind: 'recovered',
+          attempt: output.attempt,
+          response,
+        }));
       case 'lead':
         return this.#onCall(output, this.#calls.lead(output.address, output.request), (response) => ({
           kind: 'led',
@@ -230,6 +241,10 @@ export class CoordinatorService implements OpenService {
           attempt: output.attempt,
           response,
         }));
+      case 'waiting':
+        if (output.detail === '') this.log.info('the cluster has what it waited for');
+        else this.log.warn({ detail: output.detail }, 'the cluster waits');
+        return;
       case 'halt':
         throw new Error(output.detail);
       case 'currentConfig':
@@ -253,6 +268,15 @@ export class CoordinatorService implements OpenService {
     if (stored.record !== null && !this.#isClosed) this.#health.setServing(true);
   }
 
+  /** A server that lost its bucket is told what this coordinator knows: the core writes what it reads differently. */
+  async #followConnection(): Promise<void> {
+    for await (const event of this.#connection.status()) {
+      if (event.type !== 'reconnect' || this.#isClosed) continue;
+      this.#store.renew();
+      this.#store.read().then((stored) => this.#onRead(stored), this.#onStoreFailed);
+    }
+  }
+
   readonly #onStoreFailed = (error: unknown): void => {
     // After `close` an attempt that was under way fails; nobody waits for it.
     if (!this.#isClosed) this.#onBroken(error);
@@ -268,7 +292,7 @@ export class CoordinatorService implements OpenService {
     const isOpen = config.status === EpochStatus.open;
     this.#identity.epoch = config.epoch;
     this.log.info({ isOpen, leader: config.leader, openSlot: config.openSlot }, 'configuration in force');
-    for (const watcher of this.#watchers) watcher.write({ config });
+    this.#watchers.tell(config);
   }
 
   #onCall<Response>(
@@ -298,7 +322,7 @@ export function openCoordinator(config: CoordinatorConfig): Promise<CoordinatorS
   return CoordinatorService.open(config);
 }
 
-function createCore(config: CoordinatorConfig): CoordinatorCore {
+function createCore(config: CoordinatorConfig, name: string): CoordinatorCore {
   try {
     return new CoordinatorCore({
       clusterIdProposal: config.clusterId || randomBytes(8).toString('hex'),
@@ -307,6 +331,7 @@ function createCore(config: CoordinatorConfig): CoordinatorCore {
       fastQuorum: fastQuorumOf(config),
       natsUrl: config.natsUrl,
       sessionLimit: config.sessionLimit,
+      name,
       heartbeatUs: HEARTBEAT_US,
       livenessUs: LIVENESS_US,
       retryUs: RETRY_US,

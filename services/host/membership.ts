@@ -165,7 +165,8 @@ export class Membership {
   };
 
   private watch(): void {
-    const stream = this.client.watch({ clusterId: this.clusterId });
+    const { nodeId, incarnation } = this.options;
+    const stream = this.client.watch({ clusterId: this.clusterId, role: this.role, nodeId, incarnation });
     this.watching = stream;
     stream.on('data', (response: WatchResponse) => {
       this.watchBackoff.reset();

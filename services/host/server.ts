@@ -6,8 +6,8 @@ import { ConfigError } from './config.js';
 
 // A node that stopped without closing its sockets is noticed within two of these.
 const KEEPALIVE_MS = 2000;
-// Twice the frame limit: answers of unary calls (replays, watermarks of all sessions) may be larger than a frame.
-const MESSAGE_BYTES_LIMIT = 64 << 20;
+// Unary calls of a view change may be far larger than a frame: a replay holds what full pools of witnesses held.
+const MESSAGE_BYTES_LIMIT = 256 << 20;
 // Window of what the dialling side receives; the default of 64 KiB would halt a peer after a large value until the next update.
 const FLOW_CONTROL_WINDOW = 4 << 20;
 

@@ -98,6 +98,7 @@ export class LeaderLinks {
   private epoch = 0;
   /** Whether the links were last set up by a configuration that this replica leads. */
   private isLeading = false;
+  private status = 0;
 
   /** `self` is the replica itself, in this life. */
   constructor(
@@ -109,13 +110,18 @@ export class LeaderLinks {
     this.witnesses = new Links('collect', options, () => undefined, options.onCollected);
   }
 
-  /** Opens or closes streams as `config` wants it; an older configuration, or one already followed, changes nothing. */
+  /**
+   * Opens or closes streams as `config` wants it; an older configuration, or one already followed, changes nothing. The
+   * same epoch comes again when it has opened: its witnesses may have other addresses then.
+   */
   follow(config: ClusterConfig): void {
     const { id, incarnation } = this.self;
     const leader = config.replicas[config.leader];
     const isLeading = leader?.id === id && leader.incarnation === incarnation;
-    if (config.epoch < this.epoch || (config.epoch === this.epoch && isLeading === this.isLeading)) return;
+    const isKnown = config.status <= this.status && isLeading === this.isLeading;
+    if (config.epoch < this.epoch || (config.epoch === this.epoch && isKnown)) return;
     this.epoch = config.epoch;
+    this.status = config.status;
     this.isLeading = isLeading;
     this.replicas.follow(isLeading ? config.replicas.filter((member) => member !== leader) : []);
     this.witnesses.follow(isLeading ? config.witnesses : []);

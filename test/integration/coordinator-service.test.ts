@@ -12,6 +12,7 @@ import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { RecordFormatError, RecordStore } from '../../services/coordinator/record-store.js';
 import { type CoordinatorCalls, ObedientNodes, openTestCoordinator } from './coordinator-stage.js';
+import { NatsServer as EmptyNats, eventually } from './services-fixture.js';
 
 const log = pino({ level: 'silent' });
 const isOpen = (config: ClusterConfig): boolean => config.status === EpochStatus.open;
@@ -64,7 +65,7 @@ describe('coordinator over NATS', function () {
     });
     after(() => connection.close());
 
-    const record = { clusterId: 'a', sessionFloor: 1, config: undefined };
+    const record = { clusterId: 'a', sessionFloor: 1, config: undefined, recovery: undefined };
 
     it('D7: of two writes that expect the same revision one goes through', async () => {
       const bucket = newBucket();
@@ -139,6 +140,34 @@ describe('coordinator over NATS', function () {
     assert.deepEqual(await second.calls.watchFor(isOpen), config);
     const after = await second.calls.openSessions(config.clusterId, 3);
     assert.ok(after.firstSession >= before.firstSession + before.count);
+  });
+
+  it('writes what it knows again when NATS comes back with nothing (D9)', async () => {
+    let emptied = await EmptyNats.start();
+    cleanups.push(() => emptied.stop());
+    const { service, calls } = await openTestCoordinator(emptied.url, ['--bucket', 'curpho_emptied']);
+    cleanups.push(() => service.close());
+    cleanups.push(() => calls.client.close());
+    const nodes = await openNodes();
+    await nodes.register(calls);
+    const config = await calls.watchFor(isOpen);
+    const issued = await calls.openSessions(config.clusterId, 3);
+    const { port } = emptied;
+    await emptied.stop();
+    emptied = await EmptyNats.start(port);
+
+    const connection = await connect({ servers: emptied.url });
+    cleanups.push(() => connection.close());
+    const store = new RecordStore({ connection, bucket: 'curpho_emptied', log });
+    cleanups.push(() => store.close());
+    let known: StoredRecord = { revision: 0, record: null };
+    void store.watch((stored) => {
+      known = stored;
+    });
+    await eventually('the record', () => known.record !== null);
+    assert.deepEqual(known.record?.config, config);
+    const later = await calls.openSessions(config.clusterId, 3);
+    assert.ok(later.firstSession >= issued.firstSession + issued.count, 'no session is issued twice');
   });
 
   it('several coordinators converge, also when nodes know different ones', async () => {

@@ -68,7 +68,12 @@ export class CoordinatorCalls {
   /** The first configuration that is told and satisfies `accept`. */
   async watchFor(accept: (config: ClusterConfig) => boolean): Promise<ClusterConfig> {
     await this.getConfig();
-    const stream: ClientReadableStream<WatchResponse> = this.client.watch({ clusterId: '' });
+    const stream: ClientReadableStream<WatchResponse> = this.client.watch({
+      clusterId: '',
+      role: NodeRole.UNSPECIFIED,
+      nodeId: '',
+      incarnation: 0,
+    });
     stream.on('error', () => undefined);
     try {
       for (;;) {

@@ -72,11 +72,12 @@ export class NatsServer {
     readonly url: string,
   ) {}
 
-  /** Starts it; `port` -1 picks a free one. */
+  /** Starts it, with nothing stored; `port` -1 picks a free one. */
   static async start(port = -1): Promise<NatsServer> {
     const folder = mkdtempSync(join(tmpdir(), 'curpho-nats-'));
     const configuration = join(folder, 'nats.conf');
-    writeFileSync(configuration, `listen: "127.0.0.1:${port}"\n`);
+    const jetStream = `jetstream { store_dir: "${folder}", max_mem: 16MB, max_file: 64MB }\n`;
+    writeFileSync(configuration, `listen: "127.0.0.1:${port}"\n${jetStream}`);
     const program = existsSync('/usr/sbin/nats-server') ? '/usr/sbin/nats-server' : 'nats-server';
     const child = spawn(program, ['-c', configuration, '--ports_file_dir', folder], { stdio: 'ignore' });
     const ports = join(folder, `nats-server_${child.pid}.ports`);

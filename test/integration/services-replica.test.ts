@@ -65,7 +65,7 @@ describe('replica service', () => {
   const fence = (index: number, clusterId = CLUSTER): Promise<FenceResponse> =>
     new Promise((resolve, reject) => {
       const { incarnation } = replicas[index] as ReplicaService;
-      const request = { clusterId, epoch: 1, incarnation };
+      const request = { clusterId, epoch: 1, incarnation, wantsLastWrites: false };
       clientOf(index).fence(request, (error, response) => (error === null ? resolve(response) : reject(error)));
     });
 

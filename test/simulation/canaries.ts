@@ -1,6 +1,8 @@
 // Cores broken on purpose, one rule at a time. If the judges do not notice, the simulator is blind: a clean sweep would
 // prove nothing. Each canary says which rule of docs/PROTOCOL.md it breaks and under which circumstances that shows.
 
+import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
+import { coordinatorRules } from '../../protocol/coordinator/rules.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { replicaRules } from '../../protocol/replica/rules.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
@@ -46,6 +48,10 @@ function session(name: string, broken: Partial<SessionRules>, overrides: PlanOve
   return { name, rules: { session: { ...sessionRules, ...broken } }, overrides };
 }
 
+function coordinator(name: string, broken: Partial<CoordinatorRules>, overrides: PlanOverrides = {}): Canary {
+  return { name, rules: { coordinator: { ...coordinatorRules, ...broken } }, overrides };
+}
+
 const QUIET: FaultPlan = {
   drop: 0,
   duplicate: 0,
@@ -61,7 +67,15 @@ const QUIET: FaultPlan = {
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
 const TURBULENT: PlanOverrides = {
   ...{ replicas: 3, witnesses: 3, fastQuorum: 3, clients: 8, sessionsPerClient: 1, depth: 3, keys: 3, strong: 0.6 },
-  ...{ viewChanges: 12, leaderLoss: 0, cutOff: 1, clientLossAtStrike: 0.4, clientLosses: 0, announceUs: 3000 },
+  ...{
+    viewChanges: 12,
+    leaderLoss: 0,
+    cutOff: 1,
+    strikesTwice: 0,
+    clientLossAtStrike: 0.4,
+    clientLosses: 0,
+    announceUs: 3000,
+  },
   ...{ thinkUs: 500, abandon: 0, isTight: false, turnUs: 10, latencyUs: 100, latencySpreadUs: 300 },
   faults: { ...QUIET, drop: 0.06, holdEveryUs: 1000, holdUs: 15_000, tail: 0.2, tailUs: 2000 },
 };
@@ -96,6 +110,27 @@ const ROAMING: PlanOverrides = {
   ...{ strong: 0.15, keys: 2, viewChanges: 1, clientLossAtStrike: 0, rebindEveryUs: 2000, clients: 3 },
   mix: { put: 40, get: 60, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
   faults: { ...QUIET, holdEveryUs: 400, holdUs: 20_000 },
+};
+
+/** Every witness misses something else. */
+const LOSSY: PlanOverrides = {
+  ...TURBULENT,
+  ...{ strong: 0.9, depth: 2, keys: 6 },
+  faults: { ...QUIET, drop: 0.2, tail: 0.2, tailUs: 2000, reorders: true, holdEveryUs: 1000, holdUs: 15_000 },
+};
+
+/** Witnesses lose their memory, coordinators crash, and the bucket is slow and forgetful. */
+const FORGETFUL: PlanOverrides = {
+  ...TURBULENT,
+  ...{ coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, witnessRestarts: 6 },
+};
+
+/** Frames overtake each other by far, the coordinators' too, while clients and a deposed leader go on. */
+const OVERTAKING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ latencyUs: 50, latencySpreadUs: 50, announceUs: 60_000, keys: 6, strong: 1, depth: 2 },
+  ...{ coordinatorLoss: 0, recordFaults: false },
+  faults: { ...QUIET, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
 /** All canaries. */
@@ -164,6 +199,45 @@ export const CANARIES: readonly Canary[] = [
   session('E1: the write set is cleared by a local acknowledgement', { clearedByLocalAck: (seq) => seq }, PIPELINED),
   session('P4: a weak answer that was overtaken by a commit notice is taken', { isAnswerTooOld: () => false }),
   session('E6: the client sends no token', { tokenSlotToSend: () => 0 }, ROAMING),
+  coordinator(
+    'D1: an epoch begins with fewer replicas fenced than a majority',
+    { isFenced: (fenced, quorums) => fenced >= quorums.majority - 1 },
+    TURBULENT,
+  ),
+  coordinator(
+    'D1: the shorter log is chosen',
+    { isLongerLog: (one, other) => coordinatorRules.isLongerLog(other, one) },
+    TURBULENT,
+  ),
+  {
+    name: 'D1: a pool is read before its witness is sealed',
+    rules: {
+      coordinator: { ...coordinatorRules, mayReadPool: () => true },
+      witness: { ...witnessRules, mayHandOver: () => true },
+    },
+    overrides: OVERTAKING,
+  },
+  coordinator(
+    'B6: a witness that restarted counts as one that holds nothing',
+    {
+      judgeSealed: (sealed, member, openedEpoch) => {
+        const judged = coordinatorRules.judgeSealed(sealed, member, openedEpoch);
+        return judged === 'stranger' ? 'empty' : judged;
+      },
+    },
+    FORGETFUL,
+  ),
+  coordinator(
+    'D2: a single sealed witness is enough although not every accept is needed',
+    { isSealed: (sealed) => sealed >= 1 },
+    { ...LOSSY, witnesses: 5, fastQuorum: 4 },
+  ),
+  replica(
+    'D6: the epoch opens before what was recovered is on a majority',
+    { mayReportLed: () => true },
+    { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
+  ),
+  { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
 
 /** Looks for a seed that shows the canary. */

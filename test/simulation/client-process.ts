@@ -53,7 +53,7 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
         // Nothing is traced in a simulation.
         return;
       case 'configWanted':
-        world.wantConfig(name);
+        world.wantConfig(this.id, output.epoch);
         return;
       default:
         unreachable(output);

@@ -1,10 +1,12 @@
 // What goes wrong in a run, and when: streams break and come back, links are held, clients move to another replica,
 // leaders are deposed or lost, client processes vanish. Stops when the run is healed.
 
+import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
+import type { Coordination } from './coordination.js';
+import type { CoordinatorProcess } from './coordinator-process.js';
 import type { World } from './node.js';
 import type { ReplicaProcess } from './replica-process.js';
-import type { ScriptedCoordinator } from './scripted-coordinator.js';
 import type { WitnessProcess } from './witness-process.js';
 
 /** What faults can strike. */
@@ -12,7 +14,8 @@ export interface FaultTargets {
   replicas: readonly ReplicaProcess[];
   witnesses: readonly WitnessProcess[];
   clients: readonly ClientProcess[];
-  coordinator: ScriptedCoordinator;
+  coordination: Coordination;
+  restartWitness(index: number): void;
 }
 
 /** Two processes with streams between them. */
@@ -20,7 +23,8 @@ type Pair =
   | { kind: 'clientReplica'; client: ClientProcess; replica: ReplicaProcess }
   | { kind: 'clientWitness'; client: ClientProcess; witness: WitnessProcess }
   | { kind: 'replicas'; one: ReplicaProcess; other: ReplicaProcess }
-  | { kind: 'replicaWitness'; replica: ReplicaProcess; witness: WitnessProcess };
+  | { kind: 'replicaWitness'; replica: ReplicaProcess; witness: WitnessProcess }
+  | { kind: 'coordinator'; coordinator: CoordinatorProcess; node: ReplicaProcess | WitnessProcess };
 
 /** The faults of one run. */
 export class Faults {
@@ -52,11 +56,11 @@ export class Faults {
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
-  /** Changes the view; at times because the leader is gone for good. */
-  strikeLeader(): void {
+  /** Gives the coordinators a reason to change the view; at times the leader is gone for good. */
+  strikeLeader(isSecond = false): void {
     const { plan, random, census, timeline } = this.world;
-    const { replicas, clients, coordinator } = this.targets;
-    const leader = replicas[coordinator.config.leader];
+    const { replicas, clients, coordination } = this.targets;
+    const leader = replicas[coordination.config.leader];
     const left = replicas.filter(({ isAlive }) => isAlive).length;
     const canLose = left - 1 > plan.replicas / 2;
     if (leader?.isAlive === true && canLose && random.chance(plan.leaderLoss)) {
@@ -70,8 +74,25 @@ export class Faults {
       }
     }
     if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
+    if (!isSecond && random.chance(plan.strikesTwice)) {
+      this.silenceReplicas();
+      timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
+    }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
-    timeline.after(random.below(5000), () => coordinator.changeView(random.chance(0.8) ? (leader?.index ?? -1) : -1));
+    if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
+    if (leader === undefined) return;
+    // Of a loss that nobody notices at once, silence will tell.
+    if (leader.isAlive || random.chance(0.7))
+      timeline.after(random.below(5000), () => coordination.loseSight(leader.name));
+  }
+
+  /** Replicas do not hear each other for a while: what the next leader begins with is on nobody else when it falls too. */
+  private silenceReplicas(): void {
+    const { random, network, census } = this.world;
+    census.count('struckTwice');
+    const names = this.targets.replicas.map(({ name }) => name);
+    const durationUs = random.between(10_000, 20_000);
+    for (const one of names) for (const other of names) if (one !== other) network.hold(one, other, durationUs);
   }
 
   /**
@@ -102,6 +123,17 @@ export class Faults {
     client.lose();
     for (const replica of this.targets.replicas) replica.input({ kind: 'clientGone', client: client.id });
     for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
+  }
+
+  /** A witness loses its memory, unless its pool might be the one that recovery needs. */
+  strikeWitness(): void {
+    const { plan, random, census } = this.world;
+    const { recovery } = createQuorums(plan);
+    if (plan.witnesses <= recovery) return;
+    const index = random.between(recovery, plan.witnesses - 1);
+    census.count('witnessRestarted');
+    if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
+    this.targets.restartWitness(index);
   }
 
   /** Binds a client to some replica that lives. */
@@ -156,6 +188,8 @@ export class Faults {
     } else if (pair.kind === 'clientWitness') {
       pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
       if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
+    } else if (pair.kind === 'coordinator' && random.chance(0.1)) {
+      this.targets.coordination.loseSight(pair.node.name, pair.coordinator);
     }
   }
 
@@ -171,6 +205,8 @@ export class Faults {
         pair.one.input({ kind: 'peerUp', replica: pair.other.index });
         pair.other.input({ kind: 'peerUp', replica: pair.one.index });
         return;
+      case 'coordinator':
+        return;
       case 'replicaWitness':
         // Nobody is told: what a lost collection would have removed is reported as stale.
         return;
@@ -178,8 +214,11 @@ export class Faults {
   }
 }
 
-function listPairs({ replicas, witnesses, clients }: FaultTargets): Pair[] {
+function listPairs({ replicas, witnesses, clients, coordination }: FaultTargets): Pair[] {
   const pairs: Pair[] = [];
+  for (const coordinator of coordination.processes) {
+    for (const node of [...replicas, ...witnesses]) pairs.push({ kind: 'coordinator', coordinator, node });
+  }
   for (const client of clients) {
     for (const replica of replicas) pairs.push({ kind: 'clientReplica', client, replica });
     for (const witness of witnesses) pairs.push({ kind: 'clientWitness', client, witness });
@@ -199,6 +238,8 @@ function namesOf(pair: Pair): [string, string] {
       return [pair.client.name, pair.witness.name];
     case 'replicas':
       return [pair.one.name, pair.other.name];
+    case 'coordinator':
+      return [pair.coordinator.name, pair.node.name];
     case 'replicaWitness':
       return [pair.replica.name, pair.witness.name];
   }

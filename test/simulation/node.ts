@@ -1,6 +1,7 @@
 // What every simulated process has in common: a core, event-loop turns of random length, ticks, and a life that can
 // end. The world is what processes share: time, chance, the network, the counters and the transcript.
 
+import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import type {
   ClientInput,
   Core,
@@ -9,6 +10,7 @@ import type {
   WitnessInput,
   WitnessOutput,
 } from '../../protocol/core.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
 import type { Census } from './census.js';
 import type { Network } from './network.js';
 import type { SimulationPlan } from './plan.js';
@@ -28,12 +30,19 @@ export interface World {
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void;
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void;
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void;
+  toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void;
+  /** Runs `deliver` where a frame from one process reaches another, if it does and `isThere`. */
+  carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void;
+  /** A number that no other call of the run has. */
+  nextCall(): number;
+  /** Tells a configuration to every client and replica, each after a delay of its own. */
+  announce(from: string, config: ClusterConfig): void;
   /** Sends to a client over the bus. */
   publish(from: string, id: number, input: ClientInput, describe: () => string): void;
   /** Answers a call of the coordinator. */
   answerCall(from: string, output: CallAnswer): void;
-  /** A client asks the coordinator for the configuration of the moment. */
-  wantConfig(from: string): void;
+  /** A client asks coordinators for a configuration of this epoch or a later one. */
+  wantConfig(client: number, epoch: number): void;
 }
 
 /** What answers a call of the coordinator. */
@@ -49,11 +58,13 @@ export abstract class SimulatedNode<Input, Output> {
   isAlive = true;
   private readonly outputs: Output[] = [];
   private isInTurn = false;
+  /** Which life of the process this is, from 1. */
+  protected life = 1;
 
   protected constructor(
     readonly name: string,
     protected readonly world: World,
-    private readonly machine: Core<Input | Beat, Output>,
+    private machine: Core<Input | Beat, Output>,
   ) {}
 
   /** Hands one input to the core, at once, and carries out what it answers. */
@@ -72,8 +83,9 @@ export abstract class SimulatedNode<Input, Output> {
 
   /** Lets time pass for this process every `periodUs`, as long as it lives. */
   tickEvery(periodUs: number): void {
+    const { life } = this;
     this.world.timeline.after(periodUs, () => {
-      if (!this.isAlive) return;
+      if (!this.isAlive || this.life !== life) return;
       this.step({ kind: 'tick' });
       this.step({ kind: 'turnEnd' });
       this.tickEvery(periodUs);
@@ -84,6 +96,15 @@ export abstract class SimulatedNode<Input, Output> {
   lose(): void {
     this.isAlive = false;
     this.world.note(() => `${this.name} is lost`);
+  }
+
+  /** The process begins another life, with nothing but a new core. */
+  restart(machine: Core<Input | Beat, Output>, tickUs: number): void {
+    this.isAlive = true;
+    this.life++;
+    this.machine = machine;
+    this.tickEvery(tickUs);
+    this.world.note(() => `${this.name} is back with nothing`);
   }
 
   protected abstract carryOut(output: Output): void;

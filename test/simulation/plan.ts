@@ -68,12 +68,22 @@ export interface SimulationPlan {
   faults: FaultPlan;
   /** Mean time between two rebinds of a client; 0 for none. */
   rebindEveryUs: number;
-  /** View changes during the run. */
+  /** Coordinator processes. */
+  coordinators: number;
+  /** Answers of the bucket get lost, writes come late, reads are behind. */
+  recordFaults: boolean;
+  /** Share of strikes at the leader at which a coordinator crashes too; it comes back. */
+  coordinatorLoss: number;
+  /** Witnesses that lose their memory and come back as another life. */
+  witnessRestarts: number;
+  /** Strikes at the leader, each of which leads to a view change or to several. */
   viewChanges: number;
   /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
   leaderLoss: number;
   /** Share of view changes before which the leader is cut off from its peers for a while. */
   cutOff: number;
+  /** Share of strikes after which the next leader falls soon after it began, and before its peers heard of it. */
+  strikesTwice: number;
   /** Share of view changes at which a client process vanishes too, so that it resends nothing. */
   clientLossAtStrike: number;
   /** Client processes that vanish at other times. */
@@ -85,6 +95,8 @@ export interface SimulationPlan {
   writeSetLimit: number;
   descriptorLimit: number;
   shards: number;
+  /** Entries that replicas keep although all have stored them; few, and new leaders find logs without a beginning. */
+  logKeptEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -135,13 +147,19 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     viewChanges: random.pick([0, 1, 2, 4]),
     leaderLoss: random.pick([0, 0.5]),
     cutOff: random.pick([0, 0.5]),
+    strikesTwice: random.pick([0, 0, 0.5]),
     clientLossAtStrike: random.pick([0, 0, 0.3]),
     clientLosses: random.chance(0.2) ? 1 : 0,
     announceUs: random.pick([500, 5000, 50_000]),
+    coordinators: random.pick([1, 2, 2]),
+    recordFaults: random.chance(0.5),
+    coordinatorLoss: random.pick([0, 0.5]),
+    witnessRestarts: random.pick([0, 0, 1, 2]),
     isTight: random.chance(0.2),
     writeSetLimit: random.pick([8, 64, 1024]),
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
+    logKeptEntries: random.pick([2, 16, 1024]),
   };
   return { ...plan, ...overrides };
 }

@@ -3,6 +3,8 @@
 // come to rest.
 
 import { Buffer } from 'node:buffer';
+import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
+import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import type { ClientInput, ReplicaInput, WitnessInput } from '../../protocol/core.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
@@ -15,15 +17,15 @@ import { WitnessCore } from '../../protocol/witness/witness-core.js';
 import type { HistoryEvent } from '../checkers/history.js';
 import { Census } from './census.js';
 import { ClientProcess } from './client-process.js';
+import { Coordination } from './coordination.js';
 import { Faults } from './faults.js';
+import { clusterIdOf, createFirstConfig } from './first-config.js';
 import { Network } from './network.js';
 import type { CallAnswer, World } from './node.js';
 import type { SimulationPlan } from './plan.js';
 import { SeededRandom } from './random.js';
 import { ReplicaProcess } from './replica-process.js';
-import { ScriptedCoordinator } from './scripted-coordinator.js';
 import { Timeline } from './timeline.js';
-import { copyFrame } from './wire-copy.js';
 import { WitnessProcess } from './witness-process.js';
 import { Workload } from './workload.js';
 
@@ -32,6 +34,9 @@ export interface ReplacedRules {
   replica?: ReplicaRules;
   witness?: WitnessRules;
   session?: SessionRules;
+  coordinator?: CoordinatorRules;
+  /** D7: the bucket writes without comparing. */
+  isBlind?: boolean;
 }
 
 /** What a run left behind. */
@@ -81,28 +86,24 @@ class Simulation implements World {
   private readonly witnessCores: WitnessCore[] = [];
   private readonly clients = new Map<string, ClientProcess>();
   private readonly clientCores: ClientCore[] = [];
-  private readonly coordinator: ScriptedCoordinator;
+  private readonly coordination: Coordination;
+  private readonly rules: ReplacedRules;
   private readonly workload: Workload;
   private readonly faults: Faults;
   private isOver = false;
   private unrest: string[] = [];
+  private calls = 0;
 
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
+    this.rules = rules;
     this.random = new SeededRandom(plan.seed);
     this.transcript = transcript ?? null;
     const { timeline, random, census } = this;
     this.network = new Network({ timeline, random, census, ...plan });
     const config = createFirstConfig(plan);
-    this.createNodes(config, rules);
-    this.coordinator = new ScriptedCoordinator(
-      {
-        world: this,
-        liveReplicas: () => this.replicas.filter(({ isAlive }) => isAlive).map(({ index }) => index),
-        announce: (announced) => this.announce(announced),
-      },
-      config,
-    );
+    this.createNodes(config);
+    this.coordination = new Coordination(this, config, rules);
     this.workload = new Workload(this);
     this.createClients(config, rules);
     const clients = [...this.clients.values()];
@@ -110,15 +111,16 @@ class Simulation implements World {
       replicas: this.replicas,
       witnesses: this.witnesses,
       clients,
-      coordinator: this.coordinator,
+      coordination: this.coordination,
+      restartWitness: (index) => this.restartWitness(index),
     });
   }
 
   run(): SimulationResult {
     const { plan, timeline } = this;
-    this.announce(this.coordinator.config);
     this.faults.connect();
-    this.coordinator.bootstrap();
+    for (const node of this.replicas) this.coordination.join('replica', node, 100 + node.index);
+    for (const node of this.witnesses) this.coordination.join('witness', node, 100 + node.index);
     let session = 0;
     for (const client of this.clients.values()) {
       this.faults.bind(client);
@@ -136,39 +138,19 @@ class Simulation implements World {
   }
 
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void {
-    const node = this.replicas[index];
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.replicas[index], input, describe);
   }
 
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
-    const node = this.witnesses[index];
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.witnesses[index], input, describe);
   }
 
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
-    const node = this.clients.get(`c${id}`);
-    if (node !== undefined)
-      this.carry(
-        from,
-        node.name,
-        () => node.isAlive,
-        () => node.input(input),
-        describe,
-      );
+    this.send(from, this.clients.get(`c${id}`), input, describe);
+  }
+
+  toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void {
+    this.send(from, this.coordination.processes[index], input, describe);
   }
 
   publish(from: string, id: number, input: ClientInput, describe: () => string): void {
@@ -180,30 +162,37 @@ class Simulation implements World {
     });
   }
 
+  nextCall(): number {
+    return ++this.calls;
+  }
+
   answerCall(from: string, answer: CallAnswer): void {
-    const copy = copyFrame(answer);
-    this.carry(
-      from,
-      'k',
-      () => true,
-      () => this.coordinator.answered(copy),
-      () => copy.kind,
+    this.coordination.answerCall(from, answer);
+  }
+
+  wantConfig(id: number, epoch: number): void {
+    const client = this.clients.get(`c${id}`);
+    const core = this.clientCores[id - 1];
+    if (client === undefined || core === undefined) return;
+    this.coordination.wantConfig(
+      client.name,
+      () => !client.isAlive || core.epoch >= epoch,
+      (from, config) => this.sendConfig(from, client, config),
     );
   }
 
-  wantConfig(from: string): void {
-    const client = this.clients.get(from);
-    if (client === undefined) return;
-    this.carry(
-      from,
-      'k',
-      () => true,
-      () => this.sendConfig(client, this.coordinator.config),
-      () => 'config?',
-    );
+  private send<Input>(
+    from: string,
+    node: { name: string; isAlive: boolean; input(input: Input): void } | undefined,
+    input: Input,
+    describe: () => string,
+  ): void {
+    if (node === undefined) return;
+    const deliver = (): void => node.input(input);
+    this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
 
-  private carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void {
+  carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void {
     this.network.send(from, to, () => {
       if (!isThere()) return;
       this.note(() => `${from}→${to} ${describe()}`);
@@ -211,31 +200,47 @@ class Simulation implements World {
     });
   }
 
-  private createNodes({ clusterId, replicas, witnesses }: ClusterConfig, rules: ReplacedRules): void {
+  private createNodes({ clusterId, replicas, witnesses }: ClusterConfig): void {
     const { shards, descriptorLimit } = this.plan;
     for (const { id, index, incarnation } of replicas) {
       const core = new ReplicaCore({
         ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000 },
+        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries: this.plan.logKeptEntries },
         ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-        ...(rules.replica === undefined ? {} : { rules: rules.replica }),
+        ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
       });
       const node = new ReplicaProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
       this.replicaCores.push(core);
     }
-    for (const { id, index, incarnation } of witnesses) {
-      const core = new WitnessCore({
-        ...{ clusterId, id, incarnation, shards, staleAfterUs: 30_000 },
-        ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
-        ...(rules.witness === undefined ? {} : { rules: rules.witness }),
-      });
+    for (const { index, incarnation } of witnesses) {
+      const core = this.createWitness(index, incarnation);
       const node = new WitnessProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
       this.witnesses.push(node);
       this.witnessCores.push(core);
     }
+  }
+
+  private createWitness(index: number, incarnation: number): WitnessCore {
+    return new WitnessCore({
+      ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
+      ...{ staleAfterUs: 30_000 },
+      ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
+      ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
+    });
+  }
+
+  /** A witness begins another life, with nothing. */
+  private restartWitness(index: number): void {
+    const node = this.witnesses[index];
+    if (node === undefined) return;
+    const incarnation = 1000 + this.nextCall();
+    const core = this.createWitness(index, incarnation);
+    this.witnessCores[index] = core;
+    node.restart(core, NODE_TICK_US + index);
+    this.coordination.join('witness', node, incarnation);
   }
 
   private createClients(config: ClusterConfig, rules: ReplacedRules): void {
@@ -253,20 +258,19 @@ class Simulation implements World {
     }
   }
 
-  /** Tells a configuration to everybody, each after a delay of its own. */
-  private announce(config: ClusterConfig): void {
+  announce(from: string, config: ClusterConfig): void {
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
       this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
     }
     for (const client of this.clients.values()) {
-      this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(client, config));
+      this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(from, client, config));
     }
   }
 
-  private sendConfig(client: ClientProcess, config: ClusterConfig): void {
+  private sendConfig(from: string, client: ClientProcess, config: ClusterConfig): void {
     this.carry(
-      'k',
+      from,
       client.name,
       () => client.isAlive,
       () => client.input({ kind: 'config', config }),
@@ -283,6 +287,8 @@ class Simulation implements World {
     const draw = (): number => random.between(1, plan.operations - 1);
     for (let count = 0; count < plan.viewChanges; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeLeader() });
+    for (let count = 0; count < plan.witnessRestarts; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
     strikes.sort((one, other) => one.at - other.at);
@@ -300,7 +306,7 @@ class Simulation implements World {
     }
     this.note(() => 'everything heals');
     this.faults.heal();
-    this.announce(this.coordinator.config);
+    this.coordination.heal();
     this.awaitRest(this.timeline.nowUs + REST_US, false);
   }
 
@@ -319,7 +325,7 @@ class Simulation implements World {
 
   private findUnrest(): string[] {
     const unrest: string[] = [];
-    const { config } = this.coordinator;
+    const { config } = this.coordination;
     if (config.status !== EpochStatus.open) unrest.push(`epoch ${config.epoch} never opened`);
     const unfinished = this.workload.unfinished();
     if (unfinished.length > 0)
@@ -331,10 +337,11 @@ class Simulation implements World {
     return [...unrest, ...this.findDifferences()];
   }
 
+  /** A witness that came back too late for the last epoch still holds what it was sealed with. */
   private findFullPools(): string[] {
     return this.witnessCores.flatMap((core, index) => {
       const { poolEntries = 0 } = core.stats();
-      return poolEntries === 0 ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+      return poolEntries === 0 || !core.isRecording ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
     });
   }
 
@@ -372,24 +379,4 @@ class Simulation implements World {
 /** Text with one character for each byte, as the replicas keep it. */
 function textToBase64(text: string): string {
   return Buffer.from(text, 'latin1').toString('base64');
-}
-
-function createFirstConfig(plan: SimulationPlan): ClusterConfig {
-  const member = (prefix: string) => (_: unknown, index: number) => ({
-    id: `${prefix}${index}`,
-    index,
-    address: `${prefix}${index}:1`,
-    incarnation: 100 + index,
-  });
-  return {
-    clusterId: `simulated-${plan.seed}`,
-    epoch: 1,
-    status: EpochStatus.recovering,
-    leader: 0,
-    replicas: Array.from({ length: plan.replicas }, member('r')),
-    witnesses: Array.from({ length: plan.witnesses }, member('w')),
-    fastQuorum: plan.fastQuorum,
-    openSlot: 0,
-    natsUrl: '',
-  };
 }

@@ -232,7 +232,7 @@ describe('a record that goes back (D9)', () => {
     const bucket = new Bucket();
     const c0 = new Actor(bucket);
     c0.gather();
-    const stranger = { clusterId: 'cluster-b', sessionFloor: 1, config: undefined };
+    const stranger = { clusterId: 'cluster-b', sessionFloor: 1, config: undefined, recovery: undefined };
     const wanted = c0.run({ kind: 'recordRead', stored: { revision: 1, record: stranger } });
     assert.match(last(wanted, 'halt').detail, /cluster-b.*cluster-a/);
     assert.deepEqual(c0.pass(1_000_000), []);

@@ -11,6 +11,7 @@ import type {
   StoredRecord,
 } from '../../../protocol/coordinator/types.js';
 import { NodeRole } from '../../../protocol/coordinator/types.js';
+import type { FenceResponse, SealResponse, Write } from '../../../protocol/messages.js';
 
 /** The outputs of one kind. */
 export type OutputOf<K extends CoordinatorOutput['kind']> = Extract<CoordinatorOutput, { kind: K }>;
@@ -29,6 +30,7 @@ export class Bucket {
 
 export const settings: CoordinatorSettings = {
   clusterIdProposal: 'cluster-a',
+  name: 'k0',
   replicas: 3,
   witnesses: 3,
   fastQuorum: 3,
@@ -108,6 +110,43 @@ export class Actor {
     return this.register(NodeRole.witness, 'w2');
   }
 
+  /** The stream of a replica broke. */
+  lose(nodeId: string, incarnation = incarnationOf(nodeId)): CoordinatorOutput[] {
+    return this.run({ kind: 'nodeLost', role: NodeRole.replica, nodeId, incarnation });
+  }
+
+  /** A replica answers its last `fence`. */
+  answerFence(nodeId: string, log: Partial<FenceResponse> = {}): CoordinatorOutput[] {
+    const { attempt, request } = this.#lastTo('fence', nodeId);
+    const response = { epoch: request.epoch, lastEpoch: 1, lastSlot: 1, lastWrites: [], ...log };
+    return this.run({ kind: 'fenced', attempt, response });
+  }
+
+  /** A witness answers its last `seal`. */
+  answerSeal(nodeId: string, life: Partial<SealResponse> = {}): CoordinatorOutput[] {
+    const { attempt, request } = this.#lastTo('seal', nodeId);
+    const incarnation = incarnationOf(nodeId);
+    return this.run({
+      kind: 'sealed',
+      attempt,
+      response: { epoch: request.epoch, incarnation, lifeEpoch: 1, entries: 0, ...life },
+    });
+  }
+
+  /** A witness hands its pool over. */
+  answerRead(nodeId: string, entries: Write[] = [], incarnation = incarnationOf(nodeId)): CoordinatorOutput[] {
+    const { attempt } = this.#lastTo('recoveryData', nodeId);
+    return this.run({ kind: 'recovered', attempt, response: { incarnation, entries } });
+  }
+
+  /** The last call of a kind to a node. */
+  #lastTo<K extends 'fence' | 'seal' | 'recoveryData'>(kind: K, nodeId: string): OutputOf<K> {
+    const isTo = (output: CoordinatorOutput): boolean => 'address' in output && output.address === `${nodeId}:1`;
+    const call = of(this.log, kind).findLast(isTo);
+    assert.ok(call, `${nodeId} was never asked to ${kind}`);
+    return call;
+  }
+
   /** The leader answers the last `lead`. */
   answerLead(openSlot = 1): CoordinatorOutput[] {
     const lead = last(this.log, 'lead');
@@ -128,6 +167,15 @@ export class Actor {
       response: { epoch: start.request.config?.epoch ?? 0, incarnation: incarnationOf(witnessId) },
     });
   }
+}
+
+/** A coordinator whose first epoch is open: r0 leads, w0 to w2 live. */
+export function openActor(bucket: Bucket, overrides: Partial<CoordinatorSettings> = {}): Actor {
+  const actor = new Actor(bucket, overrides);
+  actor.gather();
+  actor.answerLead(1);
+  for (const id of ['w0', 'w1', 'w2']) actor.answerStart(id);
+  return actor;
 }
 
 /** Life of a node in these tests unless it says otherwise. */

@@ -134,6 +134,41 @@ describe('P: strong reads and view changes', () => {
     );
   });
 
+  it('P6: a leader whose log has lost its beginning finds out where its followers stand', () => {
+    const story = openStory({ logKeptEntries: 2 });
+    for (let value = 1; value <= 20; value++) {
+      story.put(1, 'x', String(value));
+      story.settle();
+    }
+    story.crash('r0');
+    const leader = longestLog(story, [1, 2]);
+    lead(story, leader, []);
+    // What the leader sent before its stream to the follower was up is lost, and nothing is known of the follower yet.
+    story.drop('*', '*');
+    story.toReplica(leader, { kind: 'peerUp', replica: leader === 1 ? 2 : 1 });
+    assert.equal(ledOf(story).openSlot, 22);
+  });
+
+  it('P6: a follower is found where its log ends or differs, in a few questions', () => {
+    const story = openStory({ logKeptEntries: 2 });
+    story.hold('r0', 'r1 r2');
+    for (let value = 1; value <= 50; value++) story.put(1, 'x', String(value));
+    story.settle();
+    story.release();
+    story.deliver('r0', 'r1');
+    story.drop('r0', 'r2');
+    story.crash('r0');
+    assert.equal(longestLog(story, [1, 2]), 1);
+    lead(story, 1, []);
+    let questions = 0;
+    while (story.led.length === 0) {
+      assert.ok(++questions <= 4, 'the leader goes back one slot at a time');
+      story.deliver('r1', 'r2');
+      story.deliver('r2', 'r1');
+    }
+    assert.equal(story.led[0]?.openSlot, 52);
+  });
+
   it('P6: a replica that does not know its place in the list is not counted as another one', () => {
     const story = new Story({ replicas: 5 });
     beginEpoch(story);
@@ -181,7 +216,7 @@ describe('P7: a replica that lost its memory', () => {
     story.deliver('r0', 'r1');
     rebirth(story, 1, story.config);
     beginEpoch(story);
-    assert.deepEqual(fence(story, 1), { epoch: 0, lastEpoch: 0, lastSlot: 0 });
+    assert.deepEqual(fence(story, 1), { epoch: 0, lastEpoch: 0, lastSlot: 0, lastWrites: [] });
     story.led.length = 0;
     lead(story, 1, []);
     assert.deepEqual([story.led.map(({ openSlot }) => openSlot), story.replicas[1]?.isLeader], [[0], false]);

@@ -50,13 +50,13 @@ describe('bytes', () => {
 
 describe('log', () => {
   const filled = (count: number) => {
-    const log = new ReplicaLog();
+    const log = new ReplicaLog(1024);
     for (let i = 1; i <= count; i++) log.append({ epoch: Math.ceil(i / 1000), command: command(`1#${i}`) });
     return log;
   };
 
   it('slots begin with 1, slot 0 has epoch 0, and an empty log ends there', () => {
-    const log = new ReplicaLog();
+    const log = new ReplicaLog(1024);
     assert.deepEqual([log.lastSlot, log.lastEpoch, log.epochAt(0), log.epochAt(1)], [0, 0, 0, undefined]);
     assert.equal(log.append({ epoch: 3, command: undefined }), 1);
     assert.deepEqual([log.lastSlot, log.lastEpoch, log.epochAt(1), log.bytes], [1, 3, 3, 0]);

@@ -42,6 +42,8 @@ export interface StoryOptions {
   bound?: number;
   /** Most uncommitted writes of one session. */
   writeSetLimit?: number;
+  /** Log entries that replicas keep although all have stored them. */
+  logKeptEntries?: number;
   broken?: BrokenRules;
 }
 
@@ -106,6 +108,7 @@ export class Story {
 
   constructor(options: StoryOptions = {}) {
     const { replicas = 3, witnesses = 3, fastQuorum = witnesses, clients = 3, broken = {} } = options;
+    const { logKeptEntries = 1024 } = options;
     const member = (kind: string) => (_: unknown, index: number) => {
       return { id: `${kind}${index}`, index, address: '', incarnation: 100 + index };
     };
@@ -123,9 +126,8 @@ export class Story {
     const common = { clusterId: CLUSTER, shards: 2 };
     for (const { id, incarnation } of this.config.replicas) {
       const rules = { ...replicaRules, ...broken.replica };
-      this.replicas.push(
-        new ReplicaCore({ ...common, id, incarnation, descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, rules }),
-      );
+      const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries };
+      this.replicas.push(new ReplicaCore({ ...common, ...limits, id, incarnation, rules }));
     }
     for (const { id, incarnation } of this.config.witnesses) {
       this.witnesses.push(

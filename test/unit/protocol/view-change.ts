@@ -42,7 +42,7 @@ export function beginEpoch(story: Story): void {
 
 /** Asks a replica to join the epoch of the record and to say how far its log reaches. */
 export function fence(story: Story, replica: number): FenceResponse {
-  const request = { clusterId: CLUSTER, epoch: story.config.epoch, incarnation: 100 + replica };
+  const request = { clusterId: CLUSTER, epoch: story.config.epoch, incarnation: 100 + replica, wantsLastWrites: false };
   const [answer] = story.toReplica(replica, { kind: 'fence', call: 1, request });
   assert.ok(answer?.kind === 'fenced', `r${replica} answers its fence`);
   return answer.response;

@@ -52,6 +52,12 @@ export interface GetConfigResponse {
 export interface WatchRequest {
   /** Cluster that is meant; empty for whichever this coordinator serves. */
   clusterId: string;
+  /** The node that watches; unspecified for clients. When its stream breaks it is taken for lost until it is heard again. */
+  role: NodeRole;
+  /** Its name. */
+  nodeId: string;
+  /** Its life. */
+  incarnation: number;
 }
 
 /** A configuration that is in force. */
@@ -245,13 +251,22 @@ export const GetConfigResponse: MessageFns<GetConfigResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { clusterId: "" };
+  return { clusterId: "", role: 0, nodeId: "", incarnation: 0 };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.clusterId !== "") {
       writer.uint32(10).string(message.clusterId);
+    }
+    if (message.role !== 0) {
+      writer.uint32(16).int32(message.role);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(26).string(message.nodeId);
+    }
+    if (message.incarnation !== 0) {
+      writer.uint32(32).uint64(message.incarnation);
     }
     return writer;
   },
@@ -277,6 +292,30 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             message.clusterId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.incarnation = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -295,6 +334,9 @@ export const WatchRequest: MessageFns<WatchRequest> = {
   fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
     const message = createBaseWatchRequest();
     message.clusterId = object.clusterId ?? "";
+    message.role = object.role ?? 0;
+    message.nodeId = object.nodeId ?? "";
+    message.incarnation = object.incarnation ?? 0;
     return message;
   },
 };

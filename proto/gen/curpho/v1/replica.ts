@@ -342,6 +342,8 @@ export interface FenceRequest {
   epoch: number;
   /** Life of the replica that is meant. */
   incarnation: number;
+  /** Whether the answer is to list the last write of every session; needed where several pools are merged. */
+  wantsLastWrites: boolean;
 }
 
 /** How far a fenced replica's log reaches. */
@@ -352,6 +354,8 @@ export interface FenceResponse {
   lastEpoch: number;
   /** Slot of its last entry. */
   lastSlot: number;
+  /** The last write of every session in the log, if it was asked for. */
+  lastWrites: CommandId[];
 }
 
 /** Coordinator to the replica it chose. */
@@ -2483,7 +2487,7 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
 };
 
 function createBaseFenceRequest(): FenceRequest {
-  return { clusterId: "", epoch: 0, incarnation: 0 };
+  return { clusterId: "", epoch: 0, incarnation: 0, wantsLastWrites: false };
 }
 
 export const FenceRequest: MessageFns<FenceRequest> = {
@@ -2496,6 +2500,9 @@ export const FenceRequest: MessageFns<FenceRequest> = {
     }
     if (message.incarnation !== 0) {
       writer.uint32(24).uint64(message.incarnation);
+    }
+    if (message.wantsLastWrites !== false) {
+      writer.uint32(32).bool(message.wantsLastWrites);
     }
     return writer;
   },
@@ -2537,6 +2544,14 @@ export const FenceRequest: MessageFns<FenceRequest> = {
             message.incarnation = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.wantsLastWrites = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2557,12 +2572,13 @@ export const FenceRequest: MessageFns<FenceRequest> = {
     message.clusterId = object.clusterId ?? "";
     message.epoch = object.epoch ?? 0;
     message.incarnation = object.incarnation ?? 0;
+    message.wantsLastWrites = object.wantsLastWrites ?? false;
     return message;
   },
 };
 
 function createBaseFenceResponse(): FenceResponse {
-  return { epoch: 0, lastEpoch: 0, lastSlot: 0 };
+  return { epoch: 0, lastEpoch: 0, lastSlot: 0, lastWrites: [] };
 }
 
 export const FenceResponse: MessageFns<FenceResponse> = {
@@ -2575,6 +2591,9 @@ export const FenceResponse: MessageFns<FenceResponse> = {
     }
     if (message.lastSlot !== 0) {
       writer.uint32(24).uint64(message.lastSlot);
+    }
+    for (const v of message.lastWrites) {
+      CommandId.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2616,6 +2635,14 @@ export const FenceResponse: MessageFns<FenceResponse> = {
             message.lastSlot = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastWrites.push(CommandId.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2636,6 +2663,7 @@ export const FenceResponse: MessageFns<FenceResponse> = {
     message.epoch = object.epoch ?? 0;
     message.lastEpoch = object.lastEpoch ?? 0;
     message.lastSlot = object.lastSlot ?? 0;
+    message.lastWrites = object.lastWrites?.map((e) => CommandId.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,0 +1,42 @@
+// The decisions of a coordinator on which safety hangs, as pure functions in one object; see replica/rules.ts.
+
+import type { FenceResponse, SealResponse, WitnessMember } from '../messages.js';
+import type { Quorums } from '../quorum.js';
+
+/**
+ * What the answer to a seal is worth: a pool to read; the word that nothing is held; nothing at all, because another life
+ * answered; or proof that a later epoch was opened than the record says.
+ */
+export type SealedAs = 'source' | 'empty' | 'stranger' | 'ahead';
+
+/** How a coordinator decides. */
+export interface CoordinatorRules {
+  /** D1: whether so many fenced replicas end all earlier epochs: a majority, so that every commit met one of them. */
+  isFenced(fenced: number, quorums: Quorums): boolean;
+  /** Whether one log reaches further than another: the later epoch, then the higher slot. */
+  isLongerLog(one: FenceResponse, other: FenceResponse): boolean;
+  /** B6: what a sealed witness tells of the life that the last opened epoch names. */
+  judgeSealed(sealed: SealResponse, member: WitnessMember, openedEpoch: number): SealedAs;
+  /** D2: whether so many sealed witnesses hold every completed command often enough. */
+  isSealed(sealed: number, quorums: Quorums): boolean;
+  /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
+  mayReadPool(isSealed: boolean): boolean;
+  /** Which of `count` writes that may come next in a merged replay does, 0 to count − 1: any will do. */
+  pickNext(count: number): number;
+}
+
+/** The rules as they are. */
+export const coordinatorRules: CoordinatorRules = {
+  isFenced: (fenced, quorums) => fenced >= quorums.majority,
+  isLongerLog: (one, other) =>
+    one.lastEpoch > other.lastEpoch || (one.lastEpoch === other.lastEpoch && one.lastSlot > other.lastSlot),
+  judgeSealed(sealed, member, openedEpoch) {
+    if (sealed.incarnation !== member.incarnation) return 'stranger';
+    if (sealed.lifeEpoch > openedEpoch) return 'ahead';
+    // A life that was never started in the opened epoch has kept nothing of it, and being sealed it never will.
+    return sealed.lifeEpoch === openedEpoch ? 'source' : 'empty';
+  },
+  isSealed: (sealed, quorums) => sealed >= quorums.recovery,
+  mayReadPool: (isSealed) => isSealed,
+  pickNext: () => 0,
+};

@@ -1,0 +1,170 @@
+// The coordinators of one run, the bucket they share, and what nodes and clients have to do with them. The record begins
+// with the members written and the first epoch to be led; gathering is not the simulator's subject.
+
+import { CoordinatorCore } from '../../protocol/coordinator/coordinator-core.js';
+import { hasLeader } from '../../protocol/coordinator/record.js';
+import { type CoordinatorRules, coordinatorRules } from '../../protocol/coordinator/rules.js';
+import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
+import { NodeRole } from '../../protocol/coordinator/types.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
+import { CoordinatorProcess } from './coordinator-process.js';
+import { type MemberIdentity, Membership } from './membership.js';
+import type { CallAnswer, World } from './node.js';
+import { RecordBucket } from './record-bucket.js';
+import { copyFrame } from './wire-copy.js';
+
+/** How long a node may be silent. */
+const LIVENESS_US = 60_000;
+const RETRY_US = 6000;
+const TICK_US = 5000;
+const CONFIG_RETRY_US = 50_000;
+
+/** What a canary may replace here. */
+export interface CoordinationRules {
+  coordinator?: CoordinatorRules | undefined;
+  /** D7: the bucket writes without comparing. */
+  isBlind?: boolean | undefined;
+}
+
+/** A node that sends heartbeats. */
+interface MemberProcess {
+  name: string;
+  index: number;
+  isAlive: boolean;
+}
+
+/** All coordinators. */
+export class Coordination {
+  readonly processes: CoordinatorProcess[] = [];
+  private readonly bucket: RecordBucket;
+  private readonly lives = new Map<string, MemberIdentity>();
+
+  constructor(
+    private readonly world: World,
+    private readonly first: ClusterConfig,
+    private readonly rules: CoordinationRules,
+  ) {
+    const { clusterId } = first;
+    const record = { clusterId, sessionFloor: 1, config: first, recovery: undefined };
+    this.bucket = new RecordBucket(world, record, rules.isBlind === true);
+    for (let index = 0; index < world.plan.coordinators; index++) {
+      const process = new CoordinatorProcess(index, world, this.createCore(index), this.bucket);
+      process.tickEvery(TICK_US);
+      this.processes.push(process);
+    }
+  }
+
+  /** What the record says. */
+  get config(): ClusterConfig {
+    return this.bucket.stored.record?.config ?? this.first;
+  }
+
+  /** Begins a life of a node; all but the first have to be registered. */
+  join(role: 'replica' | 'witness', node: MemberProcess, incarnation: number): void {
+    const member = { role: NodeRole[role], id: node.name, incarnation };
+    const isNew = this.lives.has(node.name);
+    this.lives.set(node.name, member);
+    const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
+    new Membership(this.world, member, isAlive, (index, build, onAnswer) => {
+      const process = this.processes[index];
+      if (process === undefined) return;
+      const answer = (refusal: string | null): void => {
+        this.world.carry(
+          process.name,
+          node.name,
+          isAlive,
+          () => onAnswer(refusal),
+          () => refusal ?? 'noted',
+        );
+      };
+      const reach = (): void =>
+        process.ask(build, (output) => answer(output.kind === 'callRefused' ? output.refusal : null));
+      this.world.carry(
+        node.name,
+        process.name,
+        () => process.isAlive,
+        reach,
+        () => 'alive',
+      );
+    }).begin(isNew);
+  }
+
+  /** A node's stream to a coordinator broke, as that coordinator sees it; often only because the network did so. */
+  loseSight(name: string, coordinator = this.world.random.pick(this.processes)): void {
+    const life = this.lives.get(name);
+    if (life === undefined) return;
+    const { role, id: nodeId, incarnation } = life;
+    this.world.census.count('nodeLost');
+    this.world.note(() => `${coordinator.name} loses sight of ${name}`);
+    coordinator.input({ kind: 'nodeLost', role, nodeId, incarnation });
+  }
+
+  /** A coordinator crashes and comes back after a while. */
+  strike(): void {
+    const { random, census, timeline, network } = this.world;
+    const process = random.pick(this.processes);
+    if (!process.isAlive || !network.isHostile) return;
+    census.count('coordinatorLost');
+    process.lose();
+    timeline.after(random.below(40_000), () => {
+      if (network.isHostile) this.revive(process);
+    });
+  }
+
+  /** Nothing is away or behind any more, and what is in force reaches those to whom the news of it got lost. */
+  heal(): void {
+    for (const process of this.processes) this.revive(process);
+    this.bucket.tellAll();
+    const { record } = this.bucket.stored;
+    if (record?.config !== undefined && hasLeader(record)) this.world.announce('k0', record.config);
+  }
+
+  /** A node's answer to a call of whichever coordinator made it. */
+  answerCall(from: string, answer: CallAnswer): void {
+    const copy = copyFrame(answer);
+    const process = this.processes.find((candidate) => candidate.awaits(copy.call));
+    if (process === undefined) return;
+    this.world.carry(
+      from,
+      process.name,
+      () => process.isAlive,
+      () => process.answered(copy),
+      () => copy.kind,
+    );
+  }
+
+  /** Asks some coordinator, and others later, until `isMoot`. */
+  wantConfig(from: string, isMoot: () => boolean, onConfig: (from: string, config: ClusterConfig) => void): void {
+    if (isMoot()) return;
+    const { clusterId } = this.first;
+    const process = this.world.random.pick(this.processes);
+    const build = (call: number): CoordinatorInput => ({ kind: 'getConfig', call, clusterId });
+    const ask = (): void =>
+      process.ask(build, (answer) => {
+        if (answer.kind === 'currentConfig' && answer.config !== undefined) onConfig(process.name, answer.config);
+      });
+    this.world.carry(
+      from,
+      process.name,
+      () => process.isAlive,
+      ask,
+      () => 'config?',
+    );
+    this.world.timeline.after(CONFIG_RETRY_US, () => this.wantConfig(from, isMoot, onConfig));
+  }
+
+  private revive(process: CoordinatorProcess): void {
+    if (process.isAlive) return;
+    process.restart(this.createCore(process.index), TICK_US);
+  }
+
+  private createCore(index: number): CoordinatorCore {
+    const { plan, random } = this.world;
+    const rules = { ...(this.rules.coordinator ?? coordinatorRules), pickNext: (count: number) => random.below(count) };
+    return new CoordinatorCore({
+      ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1000 },
+      ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum, rules },
+      ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
+    });
+  }
+}

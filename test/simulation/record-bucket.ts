@@ -1,0 +1,104 @@
+// The bucket of the cluster record in virtual time: compare-and-set with delays. While the run is hostile, answers to
+// writes that went through get lost, writes arrive after their senders have given them up, reads are behind, and news
+// do not reach everybody.
+
+import type { CoordinatorRecord, StoredRecord } from '../../protocol/coordinator/types.js';
+import { EpochStatus } from '../../protocol/messages.js';
+import type { World } from './node.js';
+import { copyFrame } from './wire-copy.js';
+
+const DELAY_US = 1500;
+const LATE_US = 10_000;
+
+/** One key of one bucket. */
+export class RecordBucket {
+  private readonly history: StoredRecord[] = [];
+  private readonly watchers: ((stored: StoredRecord) => void)[] = [];
+
+  constructor(
+    private readonly world: World,
+    first: CoordinatorRecord,
+    /** Broken on purpose: writes whatever was expected. */
+    private readonly isBlind: boolean,
+  ) {
+    this.history.push({ revision: 1, record: copyFrame(first) });
+  }
+
+  /** What it holds now. */
+  get stored(): StoredRecord {
+    return this.history.at(-1) as StoredRecord;
+  }
+
+  read(onRead: (stored: StoredRecord) => void): void {
+    const { timeline, random, census } = this.world;
+    timeline.after(random.below(DELAY_US), () => {
+      let stored = this.stored;
+      const older = this.history.at(-2);
+      if (older !== undefined && this.isUnlucky(0.1)) {
+        census.count('recordStale');
+        stored = older;
+      }
+      timeline.after(random.below(DELAY_US), () => onRead(stored));
+    });
+  }
+
+  /** `onWritten` hears the revision, or null if the write did not go through or its outcome is not known. */
+  write(expectedRevision: number, record: CoordinatorRecord, onWritten: (revision: number | null) => void): void {
+    const { timeline, random, census } = this.world;
+    const copy = copyFrame(record);
+    if (this.isUnlucky(0.05)) {
+      census.count('recordLate');
+      timeline.after(random.below(DELAY_US), () => onWritten(null));
+      timeline.after(random.below(LATE_US), () => this.compareAndSet(expectedRevision, copy));
+      return;
+    }
+    timeline.after(random.below(DELAY_US), () => {
+      const revision = this.compareAndSet(expectedRevision, copy);
+      const isLost = revision !== null && this.isUnlucky(0.1);
+      if (isLost) census.count('recordAnswerLost');
+      timeline.after(random.below(DELAY_US), () => onWritten(isLost ? null : revision));
+    });
+  }
+
+  /** Tells most changes to `onNews`, each after a while. */
+  watch(onNews: (stored: StoredRecord) => void): void {
+    this.watchers.push(onNews);
+  }
+
+  /** Tells everybody what it holds. */
+  tellAll(): void {
+    for (const watcher of this.watchers) watcher(this.stored);
+  }
+
+  private compareAndSet(expectedRevision: number, record: CoordinatorRecord): number | null {
+    const { timeline, random, census } = this.world;
+    const before = this.stored;
+    if (before.revision !== expectedRevision && !this.isBlind) {
+      census.count('recordConflict');
+      return null;
+    }
+    this.observe(before.record, record);
+    const stored = { revision: before.revision + 1, record };
+    this.history.push(stored);
+    for (const watcher of this.watchers) {
+      if (!this.isUnlucky(0.1)) timeline.after(random.below(2 * DELAY_US), () => watcher(stored));
+    }
+    return stored.revision;
+  }
+
+  private observe(before: CoordinatorRecord | null, { config, recovery }: CoordinatorRecord): void {
+    const { census, note } = { census: this.world.census, note: this.world.note.bind(this.world) };
+    if (config === undefined) return;
+    const isOpen = config.status === EpochStatus.open;
+    if (config.epoch > (before?.config?.epoch ?? 0)) {
+      census.count('viewChange');
+      if (before?.config?.status === EpochStatus.recovering) census.count('viewChangeOvertaken');
+    }
+    const leads = recovery?.isLeaderChosen === false ? '' : `, r${config.leader} leads`;
+    note(() => `coordinator: epoch ${config.epoch} ${isOpen ? `open at ${config.openSlot}` : 'recovering'}${leads}`);
+  }
+
+  private isUnlucky(probability: number): boolean {
+    return this.world.network.isHostile && this.world.plan.recordFaults && this.world.random.chance(probability);
+  }
+}
