@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fail, root } from './process.mjs';
 
@@ -19,25 +20,37 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '8' },
     'trace-ratio': { type: 'string', default: '0.01' },
     base: { type: 'string', default: '' },
+    collect: { type: 'boolean', default: false },
   },
 });
 
-const folder = mkdtempSync(path.join(os.tmpdir(), 'curpho-bench-tracing-'));
-const collector = spawn(process.execPath, [
-  path.join(root, 'dist/test/support/jaeger-stand-in-main.js'),
-  ...['--otlp-port', '0', '--query-port', '0', '--health-port', '0'],
-]);
-collector.stderr.pipe(process.stderr);
-try {
-  const [line] = await once(createInterface(collector.stdout), 'line');
-  const { otlp } = JSON.parse(line);
-  await measure(`http://${otlp}`);
-} finally {
-  collector.kill();
-  rmSync(folder, { recursive: true, force: true });
+if (values.collect) await collect();
+else await measureAll();
+
+async function measureAll() {
+  const { scheduled, defaultScheduling } = await import(`${root}/dist/deploy/scheduling.js`);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'curpho-bench-tracing-'));
+  // Scheduled like everything else: a process that may interrupt the others would be part of what is measured.
+  const own = [fileURLToPath(import.meta.url), '--collect'];
+  const { command, args } = scheduled(process.execPath, own, defaultScheduling());
+  const collector = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [address] = await once(createInterface(collector.stdout), 'line');
+    await measure(`http://${address}`, folder);
+  } finally {
+    collector.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-async function measure(otlpUrl) {
+/** Takes spans and counts them, which is the least that a collector can do. */
+async function collect() {
+  const { openTraceCollector } = await import(`${root}/dist/tracing/collector.js`);
+  const collector = await openTraceCollector({ listen: '127.0.0.1:0', file: null });
+  console.log(collector.address);
+}
+
+async function measure(otlpUrl, folder) {
   const variants = {
     off: { dist: path.join(root, 'dist'), flags: [] },
     on: { dist: path.join(root, 'dist'), flags: ['--otlp', otlpUrl, '--trace-ratio', values['trace-ratio']] },
@@ -49,7 +62,7 @@ async function measure(otlpUrl) {
   for (let pair = 0; pair < Number(values.pairs); pair++) {
     // Each round begins with another one, so that a machine that slows down does not favour any.
     const order = names.map((_, at) => names[(at + pair) % names.length]);
-    for (const name of order) seen[name].push(await runOnce(variants[name]));
+    for (const name of order) seen[name].push(await runOnce(variants[name], folder));
     const cells = names.map((name) => describe(seen[name].at(-1)).padStart(22));
     console.log(`${String(pair + 1).padEnd(9)}${cells.join('')}`);
   }
@@ -63,7 +76,7 @@ async function measure(otlpUrl) {
   }
 }
 
-async function runOnce({ dist, flags }) {
+async function runOnce({ dist, flags }, folder) {
   const out = path.join(folder, 'run');
   const args = [
     'run',
