@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fail, root } from './process.mjs';
 
@@ -28,7 +28,7 @@ if (values.collect) await collect();
 else await measureAll();
 
 async function measureAll() {
-  const { scheduled, defaultScheduling } = await import(`${root}/dist/deploy/scheduling.js`);
+  const { scheduled, defaultScheduling } = await load('deploy/scheduling.js');
   const folder = mkdtempSync(path.join(os.tmpdir(), 'curpho-bench-tracing-'));
   // Scheduled like everything else: a process that may interrupt the others would be part of what is measured.
   const own = [fileURLToPath(import.meta.url), '--collect'];
@@ -43,9 +43,14 @@ async function measureAll() {
   }
 }
 
+/** A module of what is built. */
+function load(file) {
+  return import(pathToFileURL(path.join(root, 'dist', file)).href);
+}
+
 /** Takes spans and counts them, which is the least that a collector can do. */
 async function collect() {
-  const { openTraceCollector } = await import(`${root}/dist/tracing/collector.js`);
+  const { openTraceCollector } = await load('tracing/collector.js');
   const collector = await openTraceCollector({ listen: '127.0.0.1:0', file: null });
   console.log(collector.address);
 }
