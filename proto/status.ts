@@ -34,6 +34,11 @@ export const verdicts: Readonly<Record<RefusalReason, Verdict>> = {
     retryable: true,
     why: 'a bounded queue is full; wait before asking again',
   },
+  sessionExpired: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    why: 'the lease of the session ran out and its end is in the log',
+  },
   idReused: {
     status: status.ALREADY_EXISTS,
     retryable: false,

@@ -4,6 +4,8 @@
 
 import type {
   AckBatch,
+  AdmitRequest,
+  AdmitResponse,
   Bytes,
   ClusterConfig,
   CollectRequest,
@@ -28,6 +30,8 @@ import type {
   StartRequest,
   StartResponse,
 } from './messages.js';
+import type { ReplicaBatch } from './replica/persistence.js';
+import type { WitnessBatch } from './witness/persistence.js';
 
 /** A deterministic state machine. `nowUs` never decreases; what it pushes to `outputs` is carried out in order. */
 export interface Core<Input, Output> {
@@ -43,8 +47,13 @@ export type ReplicaInput =
   | { kind: 'config'; config: ClusterConfig }
   | { kind: 'fence'; call: number; request: FenceRequest }
   | { kind: 'lead'; call: number; request: LeadRequest }
+  | { kind: 'admit'; call: number; request: AdmitRequest }
+  /** The batch of this number, and with it all before it, would be found again after the end of the process. */
+  | { kind: 'persisted'; number: number }
   /** The stream to this follower was opened anew: what was sent before may be lost. */
   | { kind: 'peerUp'; replica: number }
+  /** The same for the life that is to become a member. */
+  | { kind: 'learnerUp'; incarnation: number }
   | { kind: 'clientGone'; client: number }
   /** Time passed; at least every 20 ms. */
   | { kind: 'tick' }
@@ -55,12 +64,19 @@ export type ReplicaOutput =
   | { kind: 'session'; client: number; frame: SessionResponse }
   /** Over NATS, or, where that is down, the same content in a session frame. */
   | { kind: 'acks'; client: number; batch: AckBatch }
+  /** To these followers; where `frame.learner` is set, to that life alone. */
   | { kind: 'replicate'; to: number[]; frame: ReplicateRequest }
   /** To whoever sent the last replicate frame. */
   | { kind: 'replicated'; frame: ReplicateResponse }
   | { kind: 'collect'; to: number[]; frame: CollectRequest }
   | { kind: 'fenced'; call: number; response: FenceResponse }
-  | { kind: 'led'; call: number; response: LeadResponse };
+  | { kind: 'led'; call: number; response: LeadResponse }
+  | { kind: 'admitted'; call: number; response: AdmitResponse }
+  /**
+   * Keep `batch`, after all batches before it, then carry out `then` and push `persisted`. Only in durability `disk`. A
+   * batch that cannot be kept is tried again; until then nothing that hangs on it happens.
+   */
+  | { kind: 'persist'; batch: ReplicaBatch; then: ReplicaOutput[] };
 
 /** What a witness core reacts to. */
 export type WitnessInput =
@@ -70,6 +86,8 @@ export type WitnessInput =
   | { kind: 'recoveryData'; call: number; request: GetRecoveryDataRequest }
   | { kind: 'start'; call: number; request: StartRequest }
   | { kind: 'end'; call: number; request: EndRequest }
+  /** As for a replica. */
+  | { kind: 'persisted'; number: number }
   | { kind: 'clientGone'; client: number }
   | { kind: 'tick' }
   | { kind: 'turnEnd' };
@@ -83,7 +101,9 @@ export type WitnessOutput =
   | { kind: 'recovered'; call: number; response: GetRecoveryDataResponse }
   | { kind: 'started'; call: number; response: StartResponse }
   | { kind: 'ended'; call: number; response: EndResponse }
-  | { kind: 'callRefused'; call: number; code: number; detail: string };
+  | { kind: 'callRefused'; call: number; code: number; detail: string }
+  /** As for a replica. */
+  | { kind: 'persist'; batch: WitnessBatch; then: WitnessOutput[] };
 
 /** How far a weak write has come. Each level includes the ones before it (E8). */
 export type AckLevel = 'local' | 'witnessed' | 'committed';

@@ -83,6 +83,7 @@ export function createSessionResponse(clusterId: string, epoch: number, replica:
     pong: 0,
     replica,
     trace: undefined,
+    outcomes: [],
   };
 }
 

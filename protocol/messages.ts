@@ -92,6 +92,7 @@ export interface ClusterConfig {
   fastQuorum: number;
   openSlot: number;
   natsUrl: string;
+  version: number;
 }
 
 export interface StrongRead {
@@ -132,6 +133,18 @@ export interface AckQuery {
   seq: number;
 }
 
+export interface OutcomeQuery {
+  nonce: number;
+  session: number;
+  seq: number;
+}
+
+export interface SessionUpkeep {
+  alive: number[];
+  ended: number[];
+  queries: OutcomeQuery[];
+}
+
 /** Client to replica, one per turn. */
 export interface SessionRequest {
   clusterId: string;
@@ -144,6 +157,7 @@ export interface SessionRequest {
   ackQueries: AckQuery[];
   ping: number;
   trace: FrameTrace | undefined;
+  upkeep: SessionUpkeep | undefined;
 }
 
 export interface WriteReply {
@@ -201,7 +215,15 @@ export interface CommitNotice {
 }
 
 /** Numbers as in proto `RefusalCode`. */
-export const RefusalCode = { epoch: 1, notLeader: 2, notOpen: 3, invalid: 4, full: 5, idReused: 6 } as const;
+export const RefusalCode = {
+  epoch: 1,
+  notLeader: 2,
+  notOpen: 3,
+  invalid: 4,
+  full: 5,
+  idReused: 6,
+  sessionExpired: 7,
+} as const;
 
 export interface Refusal {
   code: number;
@@ -209,6 +231,16 @@ export interface Refusal {
   nonce: number;
   session: number;
   seq: number;
+}
+
+/** Numbers as in proto `OutcomeStatus`. */
+export const OutcomeStatus = { executed: 1, notExecuted: 2, sessionEnded: 3 } as const;
+
+export interface OutcomeReply {
+  nonce: number;
+  status: number;
+  slot: number;
+  result: WriteResult | undefined;
 }
 
 /** Replica to client, one per turn. */
@@ -226,11 +258,62 @@ export interface SessionResponse {
   pong: number;
   replica: number;
   trace: FrameTrace | undefined;
+  outcomes: OutcomeReply[];
 }
 
+export interface SessionExpiry {
+  sessions: number[];
+}
+
+/** With neither command nor expiry it is the epoch's own entry. */
 export interface LogEntry {
   epoch: number;
   command: Command | undefined;
+  expiry: SessionExpiry | undefined;
+}
+
+export interface Inquiry {
+  number: number;
+  sessions: number[];
+}
+
+export interface SnapshotKey {
+  key: Bytes;
+  value: Bytes;
+  deleted: boolean;
+  slot: number;
+  session: number;
+  seq: number;
+}
+
+export interface SnapshotResult {
+  seq: number;
+  slot: number;
+  result: WriteResult | undefined;
+}
+
+export interface SnapshotSession {
+  session: number;
+  lastSeq: number;
+  lastSlot: number;
+  ackedThrough: number;
+  results: SnapshotResult[];
+}
+
+export interface SessionRange {
+  first: number;
+  last: number;
+}
+
+export interface SnapshotPart {
+  slot: number;
+  slotEpoch: number;
+  number: number;
+  isLast: boolean;
+  keys: SnapshotKey[];
+  sessions: SnapshotSession[];
+  expired: SessionRange[];
+  forgottenSlots: number[];
 }
 
 /** Leader to follower. */
@@ -246,6 +329,9 @@ export interface ReplicateRequest {
   round: number;
   storedEverywhere: number;
   trace: FrameTrace | undefined;
+  learner: number;
+  snapshot: SnapshotPart | undefined;
+  inquiry: Inquiry | undefined;
 }
 
 /** Follower to leader. */
@@ -257,6 +343,21 @@ export interface ReplicateResponse {
   matchSlot: number;
   round: number;
   relayed: Write[];
+  incarnation: number;
+  inquiry: number;
+  snapshotSlot: number;
+  snapshotParts: number;
+}
+
+export interface AdmitRequest {
+  clusterId: string;
+  epoch: number;
+  member: ReplicaMember | undefined;
+}
+
+export interface AdmitResponse {
+  epoch: number;
+  matchSlot: number;
 }
 
 export interface FenceRequest {
@@ -346,6 +447,8 @@ export interface CollectRequest {
   epoch: number;
   leader: number;
   committed: SessionWatermark[];
+  inquiry: Inquiry | undefined;
+  expired: number[];
 }
 
 /** Witness to leader. */
@@ -355,6 +458,7 @@ export interface CollectResponse {
   witness: number;
   incarnation: number;
   stale: Write[];
+  inquiry: number;
 }
 
 export interface SealRequest {

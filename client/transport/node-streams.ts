@@ -183,6 +183,7 @@ export class NodeStreams implements FrameSender {
       ackQueries: [],
       ping,
       trace: undefined,
+      upkeep: undefined,
     });
   }
 }

@@ -108,11 +108,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
         return this.#onHeartbeat(input.call, input.request, nowUs, outputs);
       case 'openSessions':
         return this.#onOpenSessions(input.call, input.request, outputs);
-      case 'keepAlive':
-        if (this.#ignoreStranger(input.call, input.clusterId, outputs) === null) {
-          outputs.push({ kind: 'keptAlive', call: input.call });
-        }
-        return;
+      case 'transferLeader':
+        return this.#refuse(input.call, 'notReady', 'leaders cannot be transferred yet', outputs);
       case 'led':
         return this.#onLed(input.attempt, input.response, nowUs);
       case 'started':
@@ -312,7 +309,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     }
     const { role, id, address, incarnation } = node;
     outputs.push({ kind: 'nodeSeen', clusterId: request.clusterId, node: { role, id, address, incarnation } });
-    outputs.push({ kind: 'heartbeatNoted', call, response: { epoch: this.#known?.config?.epoch ?? 0 } });
+    outputs.push({ kind: 'heartbeatNoted', call, response: { epoch: this.#known?.config?.epoch ?? 0, stop: '' } });
   }
 
   #onOpenSessions(call: number, request: OpenSessionsRequest, outputs: Outputs): void {

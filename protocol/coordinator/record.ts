@@ -58,6 +58,7 @@ export function createFirstConfig(options: {
     fastQuorum: settings.fastQuorum,
     openSlot: 0,
     natsUrl: settings.natsUrl,
+    version: 1,
   };
 }
 

@@ -45,9 +45,27 @@ export interface HeartbeatRequest {
   role: number;
   incarnation: number;
   epoch: number;
+  /** Replica: an epoch that it led before it was started anew and that it will not lead again (C4); else 0. */
+  lostEpoch: number;
+  /** Slot at which `stateHash` was taken; 0 if there is none. */
+  stateSlot: number;
+  /** Equal on replicas with equal state. */
+  stateHash: number;
 }
 
 export interface HeartbeatResponse {
+  epoch: number;
+  /** Not empty: the node has to stop, for this reason. */
+  stop: string;
+}
+
+/** An operator wants another replica to lead. */
+export interface TransferLeaderRequest {
+  clusterId: string;
+  replicaId: string;
+}
+
+export interface TransferLeaderResponse {
   epoch: number;
 }
 
@@ -158,7 +176,7 @@ export type CoordinatorInput =
   | { kind: 'register'; call: number; request: RegisterRequest }
   | { kind: 'heartbeat'; call: number; request: HeartbeatRequest }
   | { kind: 'openSessions'; call: number; request: OpenSessionsRequest }
-  | { kind: 'keepAlive'; call: number; clusterId: string }
+  | { kind: 'transferLeader'; call: number; request: TransferLeaderRequest }
   | { kind: 'fenced'; attempt: number; response: FenceResponse }
   | { kind: 'sealed'; attempt: number; response: SealResponse }
   /** The whole pool. */
@@ -191,7 +209,7 @@ export type CoordinatorOutput =
   | { kind: 'registered'; call: number; response: RegisterResponse }
   | { kind: 'heartbeatNoted'; call: number; response: HeartbeatResponse }
   | { kind: 'sessionsOpened'; call: number; response: OpenSessionsResponse }
-  | { kind: 'keptAlive'; call: number }
+  | { kind: 'leaderTransferred'; call: number; response: TransferLeaderResponse }
   | { kind: 'callRefused'; call: number; refusal: CoordinatorRefusal; detail: string }
   /** Answered by `fenced` or `attemptFailed` with the same `attempt`. */
   | { kind: 'fence'; attempt: number; address: string; request: FenceRequest }

@@ -183,6 +183,9 @@ export class Followers {
       round: this.round,
       storedEverywhere: this.storedEverywhere(),
       trace: undefined,
+      learner: 0,
+      snapshot: undefined,
+      inquiry: undefined,
     };
   }
 

@@ -71,7 +71,7 @@ export class Leader {
       if (command === undefined || command.seq !== this.orderedThrough(command.session) + 1) continue;
       this.#append(copyCommand(command, node.slab), 0, false);
     }
-    this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined });
+    this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined, expiry: undefined });
   }
 
   /** Appended and uncommitted commands. */
@@ -192,7 +192,7 @@ export class Leader {
   }
 
   #append(command: Command, client: number, mayBeOk: boolean): Pending {
-    const slot = this.#node.log.append({ epoch: this.#node.epoch, command });
+    const slot = this.#node.log.append({ epoch: this.#node.epoch, command, expiry: undefined });
     return this.#speculate(command, slot, client, mayBeOk);
   }
 
@@ -352,7 +352,8 @@ export class Leader {
     }
     this.#touched.clear();
     const to = (config?.witnesses ?? []).map((witness) => witness.index);
-    outputs.push({ kind: 'collect', to, frame: { clusterId: options.clusterId, epoch, leader: index, committed } });
+    const frame = { clusterId: options.clusterId, epoch, leader: index, committed, inquiry: undefined, expired: [] };
+    outputs.push({ kind: 'collect', to, frame });
   }
 
   #trimLog(): void {

@@ -107,6 +107,10 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
         return this.#onFence(input.call, input.request, outputs);
       case 'lead':
         return this.#onLead(input.call, input.request, outputs);
+      case 'admit':
+      case 'persisted':
+      case 'learnerUp':
+        throw new Error(`${input.kind} is not handled yet`);
       case 'peerUp':
         return this.#leader?.onPeerUp(input.replica);
       case 'clientGone':
@@ -249,7 +253,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
         if (slot <= commitSlot) throw new Error(`committed slot ${slot} would be cut in epoch ${frame.epoch}`);
         log.truncateAfter(slot - 1);
       }
-      log.append({ epoch: entry.epoch, command: entry.command && copyCommand(entry.command, this.#node.slab) });
+      const command = entry.command && copyCommand(entry.command, this.#node.slab);
+      log.append({ epoch: entry.epoch, command, expiry: entry.expiry });
     }
     this.#verifiedSlot = Math.max(this.#verifiedSlot, slot);
   }
@@ -268,7 +273,11 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #owe(answer: { ok: boolean; matchSlot: number }): void {
     const { options, epoch, index } = this.#node;
-    this.#answer = { clusterId: options.clusterId, epoch, replica: index, round: this.#round, relayed: [], ...answer };
+    const { clusterId, incarnation } = options;
+    this.#answer = {
+      ...{ clusterId, epoch, replica: index, incarnation, round: this.#round, relayed: [] },
+      ...{ inquiry: 0, snapshotSlot: 0, snapshotParts: 0, ...answer },
+    };
   }
 
   #onReplicated(frame: ReplicateResponse): void {

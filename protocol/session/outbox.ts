@@ -39,6 +39,7 @@ export class Outbox {
       ackQueries: [],
       ping: 0,
       trace: undefined,
+      upkeep: undefined,
     }));
     this.#witnesses = new FrameSet(() => ({
       ...{ clusterId, epoch: this.#config.epoch, clientId },

@@ -119,6 +119,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
         return this.#onStart(input.call, input.request, outputs);
       case 'end':
         return this.#onEnd(input.call, input.request, outputs);
+      case 'persisted':
+        throw new Error('persisted is not handled yet');
       case 'clientGone':
         return this.#replies.drop(input.client);
       case 'tick':
@@ -316,7 +318,14 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #onTurnEnd(outputs: WitnessOutput[]): void {
     if (this.#staleDue.length > 0) {
       const { clusterId, incarnation } = this.#options;
-      const frame = { clusterId, epoch: this.#epoch, witness: this.#index, incarnation, stale: this.#staleDue };
+      const frame = {
+        clusterId,
+        epoch: this.#epoch,
+        witness: this.#index,
+        incarnation,
+        stale: this.#staleDue,
+        inquiry: 0,
+      };
       outputs.push({ kind: 'collected', frame });
       this.#staleDue = [];
     }

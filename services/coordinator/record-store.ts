@@ -38,6 +38,7 @@ const recordSchema = z.object({
       fastQuorum: z.int().min(1),
       openSlot: z.int().min(0),
       natsUrl: z.string(),
+      version: z.int().min(1).default(1),
     })
     .optional(),
   recovery: z

@@ -152,9 +152,9 @@ export class CoordinatorService implements OpenService {
         (call, request) => ({ kind: 'openSessions', call, request }),
         (answer) => (answer.kind === 'sessionsOpened' ? answer.response : null),
       ),
-      keepAlive: this.#unary(
-        (call, { clusterId }) => ({ kind: 'keepAlive', call, clusterId }),
-        (answer) => (answer.kind === 'keptAlive' ? { leaseUs: 0 } : null),
+      transferLeader: this.#unary(
+        (call, request) => ({ kind: 'transferLeader', call, request }),
+        (answer) => (answer.kind === 'leaderTransferred' ? answer.response : null),
       ),
       watch: (call) => this.#watch(call),
     };
@@ -252,7 +252,7 @@ export class CoordinatorService implements OpenService {
       case 'registered':
       case 'heartbeatNoted':
       case 'sessionsOpened':
-      case 'keptAlive':
+      case 'leaderTransferred':
       case 'callRefused':
         this.#answers.get(output.call)?.(output);
         this.#answers.delete(output.call);

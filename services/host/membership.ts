@@ -36,6 +36,8 @@ export interface MembershipOptions {
   namePatienceMs?: number;
 }
 
+/** What a node says of its state that has none. */
+const NO_STATE = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
 const CALL_MS = 2000;
 const FIRST_PAUSE_MS = 25;
 const LAST_PAUSE_MS = 1000;
@@ -139,7 +141,14 @@ export class Membership {
     if (this.isBeating || this.isClosed) return;
     this.isBeating = true;
     const { nodeId, incarnation } = this.options;
-    const request = { clusterId: this.clusterId, nodeId, role: this.role, incarnation, epoch: this.options.epoch() };
+    const request = {
+      clusterId: this.clusterId,
+      nodeId,
+      role: this.role,
+      incarnation,
+      epoch: this.options.epoch(),
+      ...NO_STATE,
+    };
     this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
   };
 

@@ -12,7 +12,7 @@ function wrapBatch(batch: AckBatch): SessionResponse {
   return {
     ...{ clusterId, epoch, replica, weakAcks, commitNotices },
     ...{ writeReplies: [], needWrites: [], strongReadReplies: [], confirmedReadReplies: [], weakReadReplies: [] },
-    ...{ refusals: [], pong: 0, trace: batch.trace },
+    ...{ refusals: [], outcomes: [], pong: 0, trace: batch.trace },
   };
 }
 

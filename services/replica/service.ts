@@ -272,6 +272,9 @@ export class ReplicaService implements OpenService {
         return this.fences.answer(output.call, output.response);
       case 'led':
         return this.leads.answer(output.call, output.response);
+      case 'admitted':
+      case 'persist':
+        throw new Error(`${output.kind} is not handled yet`);
       default:
         return unreachable(output);
     }

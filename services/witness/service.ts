@@ -250,6 +250,8 @@ export class WitnessService implements OpenService {
         return this.ends.answer(output.call, output.response);
       case 'callRefused':
         return this.refuse(output.call, output.code, output.detail);
+      case 'persist':
+        throw new Error('persist is not handled yet');
       default:
         return unreachable(output);
     }

@@ -20,7 +20,7 @@ type WatchCall = ServerWritableStream<WatchRequest, WatchResponse>;
 
 const CONFIG: ClusterConfig = {
   ...{ clusterId: 'c', epoch: 3, status: 2, leader: 0, replicas: [], witnesses: [] },
-  ...{ fastQuorum: 3, openSlot: 9, natsUrl: '' },
+  ...{ fastQuorum: 3, openSlot: 9, natsUrl: '', version: 1 },
 };
 
 /** A coordinator whose answers the test sets; it notes what it is asked. */
@@ -44,7 +44,7 @@ class ScriptedCoordinator {
       },
       heartbeat: ({ request }: { request: HeartbeatRequest }, callback: sendUnaryData<HeartbeatResponse>) => {
         this.heartbeats.push(request);
-        if (this.heartbeatStatus === status.OK) callback(null, { epoch: 3 });
+        if (this.heartbeatStatus === status.OK) callback(null, { epoch: 3, stop: '' });
         else callback({ code: this.heartbeatStatus, details: 'as scripted' });
       },
       watch: (call: WatchCall) => {
@@ -54,7 +54,7 @@ class ScriptedCoordinator {
       },
       getConfig: refuse,
       openSessions: refuse,
-      keepAlive: refuse,
+      transferLeader: refuse,
     });
     this.address = await bindServer(this.server, listen);
     return this;
@@ -101,7 +101,16 @@ describe('membership', () => {
     assert.equal(coordinator.registrations[0]?.nodeId, 'r0');
     membership.start();
     await eventually('heartbeats and a configuration', () => coordinator.heartbeats.length > 1 && configs.length > 0);
-    assert.deepEqual(coordinator.heartbeats[0], { clusterId: 'c', nodeId: 'r0', role: 1, incarnation: 99, epoch: 3 });
+    assert.deepEqual(coordinator.heartbeats[0], {
+      clusterId: 'c',
+      nodeId: 'r0',
+      role: 1,
+      incarnation: 99,
+      epoch: 3,
+      lostEpoch: 0,
+      stateSlot: 0,
+      stateHash: 0,
+    });
     assert.equal(configs[0]?.openSlot, 9);
     coordinator.watches[0]?.write({ config: { ...CONFIG, epoch: 4 } });
     await eventually('the next configuration', () => configs.at(-1)?.epoch === 4);

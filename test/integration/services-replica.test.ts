@@ -29,7 +29,7 @@ function write(session: number, seq: number, options: { strong: boolean; bound?:
 
 function frame(content: Partial<SessionRequest>): Buffer {
   return encodeSessionRequest({
-    ...{ clusterId: CLUSTER, epoch: 1, clientId: CLIENT, ping: 0 },
+    ...{ clusterId: CLUSTER, epoch: 1, clientId: CLIENT, ping: 0, upkeep: undefined },
     ...{ writes: [], strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [] },
     trace: undefined,
     ...content,
@@ -51,7 +51,7 @@ describe('replica service', () => {
   };
 
   const configOf = (status: number, openSlot: number): ClusterConfig => ({
-    ...{ clusterId: CLUSTER, epoch: 1, status, leader: 0, fastQuorum: 1, openSlot, natsUrl: '' },
+    ...{ clusterId: CLUSTER, epoch: 1, status, leader: 0, fastQuorum: 1, openSlot, natsUrl: '', version: 1 },
     replicas: replicas.map(({ nodeId, address, incarnation }, index) => ({ id: nodeId, index, address, incarnation })),
     witnesses: [{ id: 'w0', index: 0, address: '127.0.0.1:1', incarnation: 1 }],
   });

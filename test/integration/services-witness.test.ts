@@ -55,7 +55,7 @@ describe('witness service', () => {
   const start = (epoch: number, clusterId = CLUSTER): Promise<StartResponse> => {
     const { incarnation, address } = witness;
     const members = { replicas: [], witnesses: [{ id: 'w0', index: 0, address, incarnation }] };
-    const shape = { status: EpochStatus.open, leader: 0, fastQuorum: 1, openSlot: 1, natsUrl: '' };
+    const shape = { status: EpochStatus.open, leader: 0, fastQuorum: 1, openSlot: 1, natsUrl: '', version: 1 };
     const request = { config: { clusterId, epoch, ...members, ...shape }, witnessId: 'w0', committed: [] };
     return new Promise((resolve, reject) => {
       client.start(request, (error, response) => (error === null ? resolve(response) : reject(error)));
@@ -181,7 +181,9 @@ describe('witness service', () => {
     const leader = new RawStream(witness.address, streamMethods.collect.path);
     open.push(leader);
     const committed = [{ session: 5, committedThrough: 1 }];
-    leader.call.write(encodeCollectRequest({ clusterId: CLUSTER, epoch: 1, leader: 0, committed }));
+    leader.call.write(
+      encodeCollectRequest({ clusterId: CLUSTER, epoch: 1, leader: 0, committed, inquiry: undefined, expired: [] }),
+    );
     await eventually('an empty pool', () => witness.stats().poolEntries === 0);
     assert.equal(witness.stats().collected, 1);
   });

@@ -95,7 +95,7 @@ export class CoordinatorProcess extends SimulatedNode<CoordinatorInput, Coordina
       case 'registered':
       case 'heartbeatNoted':
       case 'sessionsOpened':
-      case 'keptAlive':
+      case 'leaderTransferred':
       case 'callRefused':
         this.askers.get(output.call)?.(output);
         this.askers.delete(output.call);

@@ -27,5 +27,6 @@ export function createFirstConfig(plan: SimulationPlan): ClusterConfig {
     fastQuorum: plan.fastQuorum,
     openSlot: 0,
     natsUrl: '',
+    version: 1,
   };
 }

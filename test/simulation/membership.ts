@@ -50,7 +50,7 @@ export class Membership {
     const life = { clusterId, role, nodeId, incarnation };
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
-        ? { kind: 'heartbeat', call, request: { ...life, epoch: 0 } }
+        ? { kind: 'heartbeat', call, request: { ...life, epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 } }
         : { kind: 'register', call, request: { ...life, address: `${nodeId}:1` } };
     this.ask(this.coordinator, build, (refusal) => {
       this.isAnswered = true;

@@ -1,6 +1,7 @@
 // What one seed stands for: the shape of the cluster, the workload and how hostile the network is. Everything random
 // about the size of a run is decided here, before it starts, and can be overridden by a canary or a test.
 
+import type { Durability } from '../../protocol/replica/persistence.js';
 import { SeededRandom } from './random.js';
 
 /** How acknowledgements over the bus fare: at times lost, lost without anybody knowing, or carried by the streams. */
@@ -97,6 +98,10 @@ export interface SimulationPlan {
   shards: number;
   /** Entries that replicas keep although all have stored them; few, and new leaders find logs without a beginning. */
   logKeptEntries: number;
+  /** Whether nodes find what they answered again after their end. */
+  durability: Durability;
+  /** Longest time that a disk takes for one group of batches. */
+  diskUs: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -160,6 +165,8 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
     logKeptEntries: random.pick([2, 16, 1024]),
+    durability: 'memory',
+    diskUs: 200,
   };
   return { ...plan, ...overrides };
 }

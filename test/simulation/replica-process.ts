@@ -72,6 +72,9 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         }
         return;
       }
+      case 'admitted':
+      case 'persist':
+        throw new Error(`${output.kind} is not handled yet`);
       case 'fenced':
       case 'led':
         world.answerCall(name, output);
@@ -107,6 +110,7 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       pong: 0,
       replica: this.index,
       trace: undefined,
+      outcomes: [],
     };
     world.toClient(name, client, { kind: 'session', frame }, () => describeSessionResponse(frame));
   }

@@ -61,6 +61,8 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
         world.toReplica(name, this.collectSource, { kind: 'collected', frame }, () => describeCollectResponse(frame));
         return;
       }
+      case 'persist':
+        throw new Error('persist is not handled yet');
       case 'sealed':
       case 'recovered':
       case 'started':

@@ -317,7 +317,16 @@ describe('core driver', () => {
     core.answers.push({ kind: 'configWanted', epoch: 3 });
     driver.feed({ kind: 'tick' });
     assert.deepEqual(wanted, [3]);
-    const base = { clusterId: 'c', leader: 0, replicas: [], witnesses: [], fastQuorum: 3, openSlot: 1, natsUrl: '' };
+    const base = {
+      clusterId: 'c',
+      leader: 0,
+      replicas: [],
+      witnesses: [],
+      fastQuorum: 3,
+      openSlot: 1,
+      natsUrl: '',
+      version: 1,
+    };
     for (const [epoch, status] of [
       [1, 2],
       [2, 1],

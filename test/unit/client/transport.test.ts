@@ -88,6 +88,7 @@ function createConfig(replicas: string[], witnesses: string[] = []): ClusterConf
     fastQuorum: 1,
     openSlot: 1,
     natsUrl: '',
+    version: 1,
   };
 }
 
@@ -227,7 +228,7 @@ describe('node streams', () => {
     const read = { nonce: 1, session: 1, barrier: 0, key: Buffer.alloc(1024) };
     const frame = {
       ...{ clusterId: 'c', epoch: 1, clientId: 9, writes: [], confirmedReads: [], weakReads: [], ackQueries: [] },
-      ...{ strongReads: new Array(1024).fill(read), ping: 0, trace: undefined },
+      ...{ strongReads: new Array(1024).fill(read), ping: 0, trace: undefined, upkeep: undefined },
     };
     while (!streams.isCongested()) streams.sendSession([0], frame);
     for (let i = 0; i < 40; i++) streams.sendSession([0], frame);
@@ -273,7 +274,7 @@ describe('coordinator link', () => {
       },
       register: refuse,
       heartbeat: refuse,
-      keepAlive: refuse,
+      transferLeader: refuse,
     });
     coordinator.address = await listen(server);
     return coordinator;

@@ -60,7 +60,10 @@ describe('node registration', () => {
     assert.equal(last(c0.register(0, 'r0'), 'callRefused').refusal, 'invalid');
     assert.equal(last(c0.heartbeat(NodeRole.replica, 'r0'), 'callRefused').refusal, 'unknownNode');
     assert.equal(last(c0.run({ kind: 'watch', call: 1, clusterId: 'z' }), 'callRefused').refusal, 'clusterMismatch');
-    assert.equal(last(c0.run({ kind: 'keepAlive', call: 1, clusterId: '' }), 'callRefused').refusal, 'clusterMismatch');
+    assert.equal(
+      last(c0.run({ kind: 'getConfig', call: 1, clusterId: 'another' }), 'callRefused').refusal,
+      'clusterMismatch',
+    );
   });
 });
 

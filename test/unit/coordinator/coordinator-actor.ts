@@ -94,7 +94,16 @@ export class Actor {
   }
 
   heartbeat(role: number, nodeId: string, clusterId = settings.clusterIdProposal) {
-    const request = { clusterId, role, nodeId, incarnation: incarnationOf(nodeId), epoch: 1 };
+    const request = {
+      clusterId,
+      role,
+      nodeId,
+      incarnation: incarnationOf(nodeId),
+      epoch: 1,
+      lostEpoch: 0,
+      stateSlot: 0,
+      stateHash: 0,
+    };
     return this.run({ kind: 'heartbeat', call: ++this.#lastCall, request });
   }
 

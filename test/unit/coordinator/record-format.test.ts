@@ -9,7 +9,7 @@ const witnesses = [{ id: 'w0', index: 0, address: 'w0:1', incarnation: 7 }];
 
 function createRecord(epoch: number, status: number): CoordinatorRecord {
   const replicas = [{ id: 'r0', index: 0, address: 'r0:1', incarnation: 5 }];
-  const shape = { leader: 0, replicas, witnesses, fastQuorum: 1, openSlot: 0, natsUrl: '' };
+  const shape = { leader: 0, replicas, witnesses, fastQuorum: 1, openSlot: 0, natsUrl: '', version: 1 };
   const config = { clusterId: 'a', epoch, status, ...shape };
   return { clusterId: 'a', sessionFloor: 3, config, recovery: undefined };
 }

@@ -48,7 +48,7 @@ class Bench {
   /** A client's frame goes through the core. */
   step(content: Partial<SessionRequest>, client = 3): void {
     const frame: SessionRequest = {
-      ...{ clusterId: 'c', epoch: 1, clientId: client, ping: 0, trace: undefined },
+      ...{ clusterId: 'c', epoch: 1, clientId: client, ping: 0, trace: undefined, upkeep: undefined },
       ...{ writes: [], strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [] },
       ...content,
     };
@@ -79,8 +79,18 @@ describe('traced frames of a replica', () => {
     bench.core.isLeader = false;
     bench.step({ writes: [writeOf(1, false)], trace: traceOf({ seq: 1 }) });
     const { command } = writeOf(1, false);
-    const rest = { prevSlot: 0, prevEpoch: 0, commitSlot: 0, openSlot: 1, round: 0, storedEverywhere: 0 };
-    const entries = [{ epoch: 1, command }];
+    const rest = {
+      prevSlot: 0,
+      prevEpoch: 0,
+      commitSlot: 0,
+      openSlot: 1,
+      round: 0,
+      storedEverywhere: 0,
+      learner: 0,
+      snapshot: undefined,
+      inquiry: undefined,
+    };
+    const entries = [{ epoch: 1, command, expiry: undefined }];
     const replicate: ReplicateRequest = {
       ...{ clusterId: 'c', epoch: 1, leader: 0, entries, trace: traceOf({ seq: 1 }) },
       ...rest,

@@ -254,7 +254,7 @@ describe('codec limits', () => {
       /at least 1/,
     );
     assertRefused(recode({ ackQueries: [{ session: 1, seq: 0 }] }), 'SessionRequest.ack_queries.seq', /at least 1/);
-    const entries = [{ epoch: 0, command: undefined }];
+    const entries = [{ epoch: 0, command: undefined, expiry: undefined }];
     const replicate = codec.encodeReplicateRequest(samples.createReplicateRequest({ entries }));
     assertRefused(() => codec.decodeReplicateRequest(replicate), 'ReplicateRequest.entries.epoch', /at least 1/);
   });

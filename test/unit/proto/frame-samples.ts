@@ -12,6 +12,7 @@ import type {
   ReplicateResponse,
   SessionRequest,
   SessionResponse,
+  SnapshotPart,
   WeakRead,
   Write,
 } from '../../../protocol/messages.js';
@@ -85,6 +86,7 @@ export function createSessionRequest(changes: Partial<SessionRequest> = {}): Ses
     clusterId: 'cluster-ü',
     epoch: 2,
     clientId: 7,
+    upkeep: { alive: [9, 10], ended: [11], queries: [{ nonce: 8, session: 9, seq: 4 }] },
     writes: [
       createWrite(),
       createWrite({ command: createCommand({ seq: 5, condition: { present: true, value: bytesOf(6) } }) }),
@@ -109,6 +111,7 @@ export function createSessionResponse(changes: Partial<SessionResponse> = {}): S
   return {
     clusterId: 'cluster-ü',
     epoch: 2,
+    outcomes: [{ nonce: 8, status: 1, slot: 12, result: undefined }],
     writeReplies: [
       { ...reply, result },
       { ...reply, seq: 5, ok: false, result: undefined },
@@ -138,6 +141,21 @@ export function createSessionResponse(changes: Partial<SessionResponse> = {}): S
   };
 }
 
+/** A part of a snapshot. */
+export function createSnapshotPart(changes: Partial<SnapshotPart> = {}): SnapshotPart {
+  const result = { applied: true, present: false, value: bytesOf(0), version: 7 };
+  return {
+    ...{ slot: 12, slotEpoch: 2, number: 0, isLast: true, forgottenSlots: [0, 7] },
+    keys: [
+      { key: bytesOf(3), value: bytesOf(4), deleted: false, slot: 7, session: 9, seq: 4 },
+      { key: bytesOf(2), value: bytesOf(0), deleted: true, slot: 8, session: 9, seq: 5 },
+    ],
+    sessions: [{ session: 9, lastSeq: 5, lastSlot: 8, ackedThrough: 3, results: [{ seq: 4, slot: 7, result }] }],
+    expired: [{ first: 3, last: 4 }],
+    ...changes,
+  };
+}
+
 /** Leader to follower, an epoch's own entry among the rest. */
 export function createReplicateRequest(changes: Partial<ReplicateRequest> = {}): ReplicateRequest {
   return {
@@ -147,22 +165,27 @@ export function createReplicateRequest(changes: Partial<ReplicateRequest> = {}):
     prevSlot: 10,
     prevEpoch: 1,
     entries: [
-      { epoch: 2, command: undefined },
-      { epoch: 2, command: createCommand() },
+      { epoch: 2, command: undefined, expiry: undefined },
+      { epoch: 2, command: createCommand(), expiry: undefined },
+      { epoch: 2, command: undefined, expiry: { sessions: [3, 4] } },
     ],
     commitSlot: 9,
     openSlot: 11,
     round: 5,
     storedEverywhere: 8,
     trace,
+    learner: 0,
+    snapshot: createSnapshotPart(),
+    inquiry: { number: 3, sessions: [9] },
     ...changes,
   };
 }
 
 /** Follower to leader. */
 export function createReplicateResponse(changes: Partial<ReplicateResponse> = {}): ReplicateResponse {
-  const rest = { clusterId: 'cluster-ü', epoch: 2, replica: 2, ok: true, matchSlot: 12, round: 5 };
-  return { ...rest, relayed: [createWrite()], ...changes };
+  const rest = { clusterId: 'cluster-ü', epoch: 2, replica: 2, ok: true, matchSlot: 12, round: 5, incarnation: 78 };
+  const received = { inquiry: 3, snapshotSlot: 12, snapshotParts: 1 };
+  return { ...rest, ...received, relayed: [createWrite()], ...changes };
 }
 
 /** Client to witness. */
@@ -188,12 +211,22 @@ export function createRecordResponse(changes: Partial<RecordResponse> = {}): Rec
 
 /** Leader to witness. */
 export function createCollectRequest(changes: Partial<CollectRequest> = {}): CollectRequest {
-  return { clusterId: 'cluster-ü', epoch: 2, leader: 1, committed: [{ session: 9, committedThrough: 3 }], ...changes };
+  const committed = [{ session: 9, committedThrough: 3 }];
+  const inquiry = { number: 3, sessions: [9] };
+  return { clusterId: 'cluster-ü', epoch: 2, leader: 1, committed, inquiry, expired: [3], ...changes };
 }
 
 /** Witness to leader. */
 export function createCollectResponse(changes: Partial<CollectResponse> = {}): CollectResponse {
-  return { clusterId: 'cluster-ü', epoch: 2, witness: 1, incarnation: 77, stale: [createWrite()], ...changes };
+  return {
+    clusterId: 'cluster-ü',
+    epoch: 2,
+    witness: 1,
+    incarnation: 77,
+    stale: [createWrite()],
+    inquiry: 3,
+    ...changes,
+  };
 }
 
 /** Replica to client process over NATS. */

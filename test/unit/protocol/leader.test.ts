@@ -16,7 +16,15 @@ function readNow(story: Story, client: number, key: string): string | null | und
 }
 
 function toLeader(story: Story, ...writes: ReturnType<typeof write>[]): ReturnType<Story['toReplica']> {
-  const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0, trace: undefined };
+  const reads = {
+    strongReads: [],
+    confirmedReads: [],
+    weakReads: [],
+    ackQueries: [],
+    ping: 0,
+    trace: undefined,
+    upkeep: undefined,
+  };
   return story.toReplica(0, {
     kind: 'session',
     frame: { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, ...reads },
@@ -176,7 +184,7 @@ describe('F: exactly once', () => {
     const story = openStory({ broken });
     const entries = [write('1#1', { x: 'a' }), write('2#1', { x: 'b' }), write('1#1', { x: 'a' })].map(
       ({ command }) => {
-        return { epoch: 1, command };
+        return { epoch: 1, command, expiry: undefined };
       },
     );
     const at = {
@@ -187,6 +195,7 @@ describe('F: exactly once', () => {
       round: 0,
       storedEverywhere: 0,
       trace: undefined,
+      ...{ learner: 0, snapshot: undefined, inquiry: undefined },
     };
     story.toReplica(1, { kind: 'replicate', frame: { clusterId: CLUSTER, epoch: 1, leader: 0, entries, ...at } });
     return [story.stateOf(1)[0], story.replicas[1]?.inspect().appliedSlot];

@@ -32,7 +32,15 @@ class LoneLeader {
     });
     const member = (id: string, index: number) => ({ id, index, address: '', incarnation: 1 });
     const replicas = Array.from({ length: 1 + followers }, (_, i) => member(`r${i}`, i));
-    const shape = { replicas, witnesses: [member('w0', 0)], fastQuorum: 1, leader: 0, natsUrl: '', openSlot: 0 };
+    const shape = {
+      replicas,
+      witnesses: [member('w0', 0)],
+      fastQuorum: 1,
+      leader: 0,
+      natsUrl: '',
+      version: 1,
+      openSlot: 0,
+    };
     const config = { clusterId: CLUSTER, epoch: 1, status: EpochStatus.recovering, ...shape };
     this.core.step({ kind: 'lead', call: 1, request: { config, replay: [] } }, 0, []);
     this.core.step({ kind: 'turnEnd' }, 0, []);
@@ -49,7 +57,7 @@ class LoneLeader {
     }));
     const token = { range: undefined, tokenEpoch: 0, tokenSlot: 0, cleared: reads.awaited ?? 0 };
     const weakReads = Array.from({ length: reads.weak ?? 0 }, (_, i) => ({ ...read, ...token, nonce: 100 + i }));
-    const rest = { confirmedReads: [], ackQueries: [], ping: 0, trace: undefined };
+    const rest = { confirmedReads: [], ackQueries: [], ping: 0, trace: undefined, upkeep: undefined };
     const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, strongReads, weakReads, ...rest };
     const outputs: ReplicaOutput[] = [];
     this.core.step({ kind: 'session', frame }, this.nowUs, outputs);

@@ -66,7 +66,7 @@ export class LoneWitness {
   start(epoch: number, committed: SessionWatermark[] = [], change: Partial<ClusterConfig> = {}): WitnessOutput[] {
     const witnesses = [{ id: 'w0', index: 0, address: '', incarnation: 7 }];
     const replicas = [{ id: 'r0', index: 0, address: '', incarnation: 1 }];
-    const shape = { replicas, witnesses, fastQuorum: 1, leader: 0, natsUrl: '' };
+    const shape = { replicas, witnesses, fastQuorum: 1, leader: 0, natsUrl: '', version: 1 };
     const config = { clusterId: CLUSTER, epoch, status: EpochStatus.open, openSlot: 1, ...shape, ...change };
     return this.step({ kind: 'start', call: 1, request: { config, witnessId: 'w0', committed } });
   }
@@ -110,7 +110,15 @@ export class LoneWitness {
     committedThrough: number,
     from: { epoch?: number; leader?: number; clusterId?: string } = {},
   ): WitnessOutput[] {
-    const frame = { clusterId: CLUSTER, epoch: 1, leader: 0, ...from, committed: [{ session, committedThrough }] };
+    const frame = {
+      clusterId: CLUSTER,
+      epoch: 1,
+      leader: 0,
+      ...from,
+      committed: [{ session, committedThrough }],
+      inquiry: undefined,
+      expired: [],
+    };
     return this.step({ kind: 'collect', frame });
   }
 

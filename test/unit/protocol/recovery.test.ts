@@ -115,6 +115,7 @@ describe('P: strong reads and view changes', () => {
     const acknowledge = (matchSlot: number) => {
       const frame: ReplicateResponse = {
         clusterId: CLUSTER,
+        ...{ incarnation: 101, inquiry: 0, snapshotSlot: 0, snapshotParts: 0 },
         epoch: 3,
         replica: 2,
         ok: true,

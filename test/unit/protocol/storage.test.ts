@@ -51,14 +51,15 @@ describe('bytes', () => {
 describe('log', () => {
   const filled = (count: number) => {
     const log = new ReplicaLog(1024);
-    for (let i = 1; i <= count; i++) log.append({ epoch: Math.ceil(i / 1000), command: command(`1#${i}`) });
+    for (let i = 1; i <= count; i++)
+      log.append({ epoch: Math.ceil(i / 1000), command: command(`1#${i}`), expiry: undefined });
     return log;
   };
 
   it('slots begin with 1, slot 0 has epoch 0, and an empty log ends there', () => {
     const log = new ReplicaLog(1024);
     assert.deepEqual([log.lastSlot, log.lastEpoch, log.epochAt(0), log.epochAt(1)], [0, 0, 0, undefined]);
-    assert.equal(log.append({ epoch: 3, command: undefined }), 1);
+    assert.equal(log.append({ epoch: 3, command: undefined, expiry: undefined }), 1);
     assert.deepEqual([log.lastSlot, log.lastEpoch, log.epochAt(1), log.bytes], [1, 3, 3, 0]);
   });
 
@@ -72,7 +73,7 @@ describe('log', () => {
     assert.deepEqual([log.epochAt(2000), log.epochAt(1999), log.epochAt(2001)], [2, undefined, 3]);
     assert.deepEqual([log.at(2000), log.at(2001)?.command?.seq], [undefined, 2001]);
     assert.equal(log.bytes, bytes / 2);
-    assert.equal(log.append({ epoch: 5, command: undefined }), 4001);
+    assert.equal(log.append({ epoch: 5, command: undefined, expiry: undefined }), 4001);
     assert.equal(log.lastEpoch, 5);
   });
 
@@ -83,7 +84,7 @@ describe('log', () => {
     assert.deepEqual([log.lastSlot, log.epochAt(5), log.bytes], [4, undefined, (bytes / 10) * 4]);
     log.truncateAfter(9);
     assert.equal(log.lastSlot, 4);
-    assert.equal(log.append({ epoch: 2, command: undefined }), 5);
+    assert.equal(log.append({ epoch: 2, command: undefined, expiry: undefined }), 5);
   });
 
   it('slice obeys both limits, gives at least one entry, and none past the end or below the floor', () => {

@@ -122,6 +122,7 @@ export class Story {
       fastQuorum,
       openSlot: 0,
       natsUrl: '',
+      version: 1,
     };
     const common = { clusterId: CLUSTER, shards: 2 };
     for (const { id, incarnation } of this.config.replicas) {

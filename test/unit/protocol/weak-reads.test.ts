@@ -160,7 +160,7 @@ describe('P5: tokens and epochs', () => {
     const replay = recover(story, 0).reverse();
     lead(story, leader, replay);
     open(story, ledOf(story));
-    const entries = replay.slice(0, 1).map(({ command }) => ({ epoch: 2, command }));
+    const entries = replay.slice(0, 1).map(({ command }) => ({ epoch: 2, command, expiry: undefined }));
     const at = {
       prevSlot: 1,
       prevEpoch: 1,
@@ -169,6 +169,7 @@ describe('P5: tokens and epochs', () => {
       round: 0,
       storedEverywhere: 0,
       trace: undefined,
+      ...{ learner: 0, snapshot: undefined, inquiry: undefined },
     };
     story.toReplica(2, { kind: 'replicate', frame: { clusterId: CLUSTER, epoch: 2, leader: 1, entries, ...at } });
     assert.deepEqual(story.stateOf(2), ['y=1']);

@@ -31,7 +31,16 @@ function frameWith(nonces: number[], writes: [number, number][] = []): SessionRe
   const read = { session: 1, barrier: 0, key: Buffer.from('k') };
   const command = { strong: true, mutations: [], condition: undefined, ackedThrough: 0 };
   return {
-    ...{ clusterId: 'c', epoch: 1, clientId: 1, confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 },
+    ...{
+      clusterId: 'c',
+      epoch: 1,
+      clientId: 1,
+      confirmedReads: [],
+      weakReads: [],
+      ackQueries: [],
+      ping: 0,
+      upkeep: undefined,
+    },
     writes: writes.map(([session, seq]) => {
       return { command: { ...command, session, seq }, committedThrough: 0, bound: 0, dependencies: [] };
     }),

@@ -100,12 +100,20 @@ export interface HeartbeatRequest {
   incarnation: number;
   /** Its epoch. */
   epoch: number;
+  /** Replica: an epoch that it led before it was started anew and that it will not lead again (C4); else 0. */
+  lostEpoch: number;
+  /** Replica: slot at which `state_hash` was taken; 0 if there is none yet. */
+  stateSlot: number;
+  /** Replica: hash of the state after that slot, equal on replicas with equal state. */
+  stateHash: number;
 }
 
 /** The heartbeat was noted. */
 export interface HeartbeatResponse {
   /** The coordinator's epoch. */
   epoch: number;
+  /** Not empty: this node's state differs from what the others agree on, as told here; it has to stop. */
+  stop: string;
 }
 
 /** Asks for session ids. */
@@ -124,18 +132,18 @@ export interface OpenSessionsResponse {
   count: number;
 }
 
-/** A client process is still there. */
-export interface KeepAliveRequest {
-  /** Its cluster. */
+/** An operator wants another replica to lead. */
+export interface TransferLeaderRequest {
+  /** Cluster that is meant. */
   clusterId: string;
-  /** The client process. */
-  clientId: number;
+  /** Name of the replica that should lead. */
+  replicaId: string;
 }
 
-/** The lease was renewed. */
-export interface KeepAliveResponse {
-  /** How long it now lasts, microseconds; 0 as long as leases do not expire. */
-  leaseUs: number;
+/** An epoch in which that replica may lead has begun, or it leads already. */
+export interface TransferLeaderResponse {
+  /** The epoch. */
+  epoch: number;
 }
 
 function createBaseGetConfigRequest(): GetConfigRequest {
@@ -569,7 +577,7 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
 };
 
 function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { clusterId: "", nodeId: "", role: 0, incarnation: 0, epoch: 0 };
+  return { clusterId: "", nodeId: "", role: 0, incarnation: 0, epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
 }
 
 export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
@@ -588,6 +596,15 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
     if (message.epoch !== 0) {
       writer.uint32(40).uint64(message.epoch);
+    }
+    if (message.lostEpoch !== 0) {
+      writer.uint32(48).uint64(message.lostEpoch);
+    }
+    if (message.stateSlot !== 0) {
+      writer.uint32(56).uint64(message.stateSlot);
+    }
+    if (message.stateHash !== 0) {
+      writer.uint32(64).uint64(message.stateHash);
     }
     return writer;
   },
@@ -645,6 +662,30 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.epoch = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lostEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.stateSlot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.stateHash = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -667,18 +708,24 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     message.role = object.role ?? 0;
     message.incarnation = object.incarnation ?? 0;
     message.epoch = object.epoch ?? 0;
+    message.lostEpoch = object.lostEpoch ?? 0;
+    message.stateSlot = object.stateSlot ?? 0;
+    message.stateHash = object.stateHash ?? 0;
     return message;
   },
 };
 
 function createBaseHeartbeatResponse(): HeartbeatResponse {
-  return { epoch: 0 };
+  return { epoch: 0, stop: "" };
 }
 
 export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
   encode(message: HeartbeatResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.epoch !== 0) {
       writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.stop !== "") {
+      writer.uint32(18).string(message.stop);
     }
     return writer;
   },
@@ -704,6 +751,14 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
             message.epoch = longToNumber(reader.uint64());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stop = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -722,6 +777,7 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
   fromPartial(object: DeepPartial<HeartbeatResponse>): HeartbeatResponse {
     const message = createBaseHeartbeatResponse();
     message.epoch = object.epoch ?? 0;
+    message.stop = object.stop ?? "";
     return message;
   },
 };
@@ -860,22 +916,22 @@ export const OpenSessionsResponse: MessageFns<OpenSessionsResponse> = {
   },
 };
 
-function createBaseKeepAliveRequest(): KeepAliveRequest {
-  return { clusterId: "", clientId: 0 };
+function createBaseTransferLeaderRequest(): TransferLeaderRequest {
+  return { clusterId: "", replicaId: "" };
 }
 
-export const KeepAliveRequest: MessageFns<KeepAliveRequest> = {
-  encode(message: KeepAliveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const TransferLeaderRequest: MessageFns<TransferLeaderRequest> = {
+  encode(message: TransferLeaderRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.clusterId !== "") {
       writer.uint32(10).string(message.clusterId);
     }
-    if (message.clientId !== 0) {
-      writer.uint32(16).uint64(message.clientId);
+    if (message.replicaId !== "") {
+      writer.uint32(18).string(message.replicaId);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): KeepAliveRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeaderRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -884,7 +940,7 @@ export const KeepAliveRequest: MessageFns<KeepAliveRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseKeepAliveRequest();
+      const message = createBaseTransferLeaderRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -897,11 +953,11 @@ export const KeepAliveRequest: MessageFns<KeepAliveRequest> = {
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 18) {
               break;
             }
 
-            message.clientId = longToNumber(reader.uint64());
+            message.replicaId = reader.string();
             continue;
           }
         }
@@ -916,30 +972,30 @@ export const KeepAliveRequest: MessageFns<KeepAliveRequest> = {
     }
   },
 
-  create(base?: DeepPartial<KeepAliveRequest>): KeepAliveRequest {
-    return KeepAliveRequest.fromPartial(base ?? {});
+  create(base?: DeepPartial<TransferLeaderRequest>): TransferLeaderRequest {
+    return TransferLeaderRequest.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<KeepAliveRequest>): KeepAliveRequest {
-    const message = createBaseKeepAliveRequest();
+  fromPartial(object: DeepPartial<TransferLeaderRequest>): TransferLeaderRequest {
+    const message = createBaseTransferLeaderRequest();
     message.clusterId = object.clusterId ?? "";
-    message.clientId = object.clientId ?? 0;
+    message.replicaId = object.replicaId ?? "";
     return message;
   },
 };
 
-function createBaseKeepAliveResponse(): KeepAliveResponse {
-  return { leaseUs: 0 };
+function createBaseTransferLeaderResponse(): TransferLeaderResponse {
+  return { epoch: 0 };
 }
 
-export const KeepAliveResponse: MessageFns<KeepAliveResponse> = {
-  encode(message: KeepAliveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.leaseUs !== 0) {
-      writer.uint32(8).uint64(message.leaseUs);
+export const TransferLeaderResponse: MessageFns<TransferLeaderResponse> = {
+  encode(message: TransferLeaderResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).uint64(message.epoch);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): KeepAliveResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): TransferLeaderResponse {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -948,7 +1004,7 @@ export const KeepAliveResponse: MessageFns<KeepAliveResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseKeepAliveResponse();
+      const message = createBaseTransferLeaderResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -957,7 +1013,7 @@ export const KeepAliveResponse: MessageFns<KeepAliveResponse> = {
               break;
             }
 
-            message.leaseUs = longToNumber(reader.uint64());
+            message.epoch = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -972,12 +1028,12 @@ export const KeepAliveResponse: MessageFns<KeepAliveResponse> = {
     }
   },
 
-  create(base?: DeepPartial<KeepAliveResponse>): KeepAliveResponse {
-    return KeepAliveResponse.fromPartial(base ?? {});
+  create(base?: DeepPartial<TransferLeaderResponse>): TransferLeaderResponse {
+    return TransferLeaderResponse.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<KeepAliveResponse>): KeepAliveResponse {
-    const message = createBaseKeepAliveResponse();
-    message.leaseUs = object.leaseUs ?? 0;
+  fromPartial(object: DeepPartial<TransferLeaderResponse>): TransferLeaderResponse {
+    const message = createBaseTransferLeaderResponse();
+    message.epoch = object.epoch ?? 0;
     return message;
   },
 };
@@ -1036,15 +1092,17 @@ export const CoordinatorService = {
       Buffer.from(OpenSessionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): OpenSessionsResponse => OpenSessionsResponse.decode(value),
   },
-  /** A client process is still there. */
-  keepAlive: {
-    path: "/curpho.v1.Coordinator/KeepAlive" as const,
+  /** An operator wants another replica to lead. */
+  transferLeader: {
+    path: "/curpho.v1.Coordinator/TransferLeader" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: KeepAliveRequest): Buffer => Buffer.from(KeepAliveRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): KeepAliveRequest => KeepAliveRequest.decode(value),
-    responseSerialize: (value: KeepAliveResponse): Buffer => Buffer.from(KeepAliveResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): KeepAliveResponse => KeepAliveResponse.decode(value),
+    requestSerialize: (value: TransferLeaderRequest): Buffer =>
+      Buffer.from(TransferLeaderRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TransferLeaderRequest => TransferLeaderRequest.decode(value),
+    responseSerialize: (value: TransferLeaderResponse): Buffer =>
+      Buffer.from(TransferLeaderResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TransferLeaderResponse => TransferLeaderResponse.decode(value),
   },
 } as const;
 
@@ -1059,8 +1117,8 @@ export interface CoordinatorServer extends UntypedServiceImplementation {
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
   /** A client process asks for ids that nobody ever had (F8). */
   openSessions: handleUnaryCall<OpenSessionsRequest, OpenSessionsResponse>;
-  /** A client process is still there. */
-  keepAlive: handleUnaryCall<KeepAliveRequest, KeepAliveResponse>;
+  /** An operator wants another replica to lead. */
+  transferLeader: handleUnaryCall<TransferLeaderRequest, TransferLeaderResponse>;
 }
 
 export interface CoordinatorClient extends Client {
@@ -1135,21 +1193,21 @@ export interface CoordinatorClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: OpenSessionsResponse) => void,
   ): ClientUnaryCall;
-  /** A client process is still there. */
-  keepAlive(
-    request: KeepAliveRequest,
-    callback: (error: ServiceError | null, response: KeepAliveResponse) => void,
+  /** An operator wants another replica to lead. */
+  transferLeader(
+    request: TransferLeaderRequest,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
   ): ClientUnaryCall;
-  keepAlive(
-    request: KeepAliveRequest,
+  transferLeader(
+    request: TransferLeaderRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: KeepAliveResponse) => void,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
   ): ClientUnaryCall;
-  keepAlive(
-    request: KeepAliveRequest,
+  transferLeader(
+    request: TransferLeaderRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: KeepAliveResponse) => void,
+    callback: (error: ServiceError | null, response: TransferLeaderResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { ClusterConfig, Command, CommandId, FrameTrace, Write, WriteResult } from "./types.js";
+import { ClusterConfig, Command, CommandId, FrameTrace, ReplicaMember, Write, WriteResult } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -44,6 +44,20 @@ export enum RefusalCode {
   FULL = 5,
   /** ID_REUSED - Same command id with another payload (B3). */
   ID_REUSED = 6,
+  /** SESSION_EXPIRED - The session's lease ran out and its end is in the log: none of its writes will be executed any more (F5). */
+  SESSION_EXPIRED = 7,
+}
+
+/** What is known of a write. */
+export enum OutcomeStatus {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED = 0,
+  /** EXECUTED - Committed; `result` is there unless the client had acknowledged it. */
+  EXECUTED = 1,
+  /** NOT_EXECUTED - Not committed by now. It still may be, as long as its session has not ended. */
+  NOT_EXECUTED = 2,
+  /** SESSION_ENDED - The session has ended: what was not committed before never will be, and nothing more is known. */
+  SESSION_ENDED = 3,
 }
 
 /** A strong read's first attempt, answered at once from the leader's speculative state. */
@@ -116,6 +130,26 @@ export interface AckQuery {
   seq: number;
 }
 
+/** A client asks what became of a write whose outcome it never learnt (F7). */
+export interface OutcomeQuery {
+  /** Names the question within the client process; never reused. */
+  nonce: number;
+  /** Session of the write. */
+  session: number;
+  /** Its seq. */
+  seq: number;
+}
+
+/** What a client process says of its sessions now and then; leader only. */
+export interface SessionUpkeep {
+  /** Sessions that are open: their leases begin anew. */
+  alive: number[];
+  /** Sessions that were closed with nothing under way: they may end at once. */
+  ended: number[];
+  /** Questions about outcomes. */
+  queries: OutcomeQuery[];
+}
+
 /** Client to replica: what the client process had to say in one turn. */
 export interface SessionRequest {
   /** Cluster that is meant; another one's replica refuses. */
@@ -137,7 +171,11 @@ export interface SessionRequest {
   /** Not 0: answer with the same number at once (distance measurement). */
   ping: number;
   /** Trace contexts of operations in this frame that are sampled; absent if none is. */
-  trace: FrameTrace | undefined;
+  trace:
+    | FrameTrace
+    | undefined;
+  /** Absent from nearly all frames. */
+  upkeep: SessionUpkeep | undefined;
 }
 
 /** The leader's word on a write. */
@@ -252,6 +290,18 @@ export interface Refusal {
   seq: number;
 }
 
+/** The answer to an outcome query, given after a confirmation round that began after the question came. */
+export interface OutcomeReply {
+  /** Question that is answered. */
+  nonce: number;
+  /** What became of the write. */
+  status: OutcomeStatus;
+  /** Its slot, 0 if that is not known (any more). */
+  slot: number;
+  /** What executing it answered. */
+  result: WriteResult | undefined;
+}
+
 /** Replica to client: what one turn had to say to this client process. */
 export interface SessionResponse {
   /** Cluster that answers. */
@@ -279,15 +329,105 @@ export interface SessionResponse {
   /** Index of the replica that answers. */
   replica: number;
   /** Trace contexts of operations in this frame that are sampled; absent if none is. */
-  trace: FrameTrace | undefined;
+  trace:
+    | FrameTrace
+    | undefined;
+  /** Answers to outcome queries. */
+  outcomes: OutcomeReply[];
 }
 
-/** A log entry on its way to a follower. */
+/** Sessions that end where this stands in the log (F5). */
+export interface SessionExpiry {
+  /** The sessions, ascending. */
+  sessions: number[];
+}
+
+/** A log entry on its way to a follower. With neither command nor expiry it is the epoch's own. */
 export interface LogEntry {
   /** Epoch in which it was appended. */
   epoch: number;
-  /** The command; absent for the epoch's own entry. */
-  command: Command | undefined;
+  /** A session's write. */
+  command:
+    | Command
+    | undefined;
+  /** The end of sessions. */
+  expiry: SessionExpiry | undefined;
+}
+
+/** Before sessions end, whoever may hold writes of theirs is asked for them (F5). */
+export interface Inquiry {
+  /** Number of the question; answered by the same or a higher one. */
+  number: number;
+  /** Sessions that are asked about. */
+  sessions: number[];
+}
+
+/** A key as of a snapshot's slot. */
+export interface SnapshotKey {
+  /** Key. */
+  key: Uint8Array;
+  /** Value; empty if deleted. */
+  value: Uint8Array;
+  /** True for a tombstone. */
+  deleted: boolean;
+  /** Slot of the command that wrote it. */
+  slot: number;
+  /** Session of that command. */
+  session: number;
+  /** Its seq. */
+  seq: number;
+}
+
+/** A result that the dedup table keeps. */
+export interface SnapshotResult {
+  /** The write's seq. */
+  seq: number;
+  /** Its slot. */
+  slot: number;
+  /** What it answered. */
+  result: WriteResult | undefined;
+}
+
+/** A session of the dedup table as of a snapshot's slot. */
+export interface SnapshotSession {
+  /** The session. */
+  session: number;
+  /** Highest seq executed. */
+  lastSeq: number;
+  /** Slot of that command. */
+  lastSlot: number;
+  /** Results up to this seq are gone. */
+  ackedThrough: number;
+  /** Results above it, by seq. */
+  results: SnapshotResult[];
+}
+
+/** Session ids from `first` to `last`. */
+export interface SessionRange {
+  /** First of them. */
+  first: number;
+  /** Last of them. */
+  last: number;
+}
+
+/** A part of the applied state of one slot. Together the parts of a slot, taken in order, are all of it. */
+export interface SnapshotPart {
+  /** Slot of the state. */
+  slot: number;
+  /** Epoch of the entry at that slot. */
+  slotEpoch: number;
+  /** Number of this part, from 0. */
+  number: number;
+  /** No part follows. */
+  isLast: boolean;
+  /** Keys, tombstones among them oldest first. */
+  keys: SnapshotKey[];
+  /** Sessions of the dedup table. */
+  sessions: SnapshotSession[];
+  /** Sessions that have ended. */
+  expired: SessionRange[];
+  /** In the last part: for each shard of the sender the newest deletion that was forgotten. */
+  forgottenSlots: number[];
 }
 
 /** Leader to follower. */
@@ -313,7 +453,17 @@ export interface ReplicateRequest {
   /** Every replica has stored the log up to here; it may be dropped. */
   storedEverywhere: number;
   /** Trace contexts of operations in this frame that are sampled; absent if none is. */
-  trace: FrameTrace | undefined;
+  trace:
+    | FrameTrace
+    | undefined;
+  /** Not 0: the frame is for this life alone, which is no member yet and counts nowhere (P7). */
+  learner: number;
+  /** A part of the state, for a follower whose log ends before this leader's begins; then there are no entries. */
+  snapshot:
+    | SnapshotPart
+    | undefined;
+  /** Asked again in every frame until it is answered. */
+  inquiry: Inquiry | undefined;
 }
 
 /** Follower to leader. */
@@ -332,6 +482,32 @@ export interface ReplicateResponse {
   round: number;
   /** Weak writes that this follower holds and that are not committed yet (E9). */
   relayed: Write[];
+  /** Life that answers; only the one that the configuration names is counted. */
+  incarnation: number;
+  /** Newest inquiry whose sessions' writes this follower has relayed, all of them. */
+  inquiry: number;
+  /** Slot of the snapshot that is being received; 0 if there is none. */
+  snapshotSlot: number;
+  /** Parts of it that have arrived without a gap. */
+  snapshotParts: number;
+}
+
+/** Coordinator to leader: take in the process that is to become a member. */
+export interface AdmitRequest {
+  /** Cluster that is meant. */
+  clusterId: string;
+  /** Epoch that the leader leads. */
+  epoch: number;
+  /** The process; `index` is the place that it is to take. */
+  member: ReplicaMember | undefined;
+}
+
+/** The process has the log of the leader up to where it ended when the leader was first asked. */
+export interface AdmitResponse {
+  /** The leader's epoch; another one than was asked for if it does not lead that. */
+  epoch: number;
+  /** Slot up to which the process has it; 0 if it has not. */
+  matchSlot: number;
 }
 
 /** Coordinator to replica: join an epoch. */
@@ -879,6 +1055,192 @@ export const AckQuery: MessageFns<AckQuery> = {
   },
 };
 
+function createBaseOutcomeQuery(): OutcomeQuery {
+  return { nonce: 0, session: 0, seq: 0 };
+}
+
+export const OutcomeQuery: MessageFns<OutcomeQuery> = {
+  encode(message: OutcomeQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nonce !== 0) {
+      writer.uint32(8).uint64(message.nonce);
+    }
+    if (message.session !== 0) {
+      writer.uint32(16).uint64(message.session);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(24).uint64(message.seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutcomeQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutcomeQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nonce = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.session = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutcomeQuery>): OutcomeQuery {
+    return OutcomeQuery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutcomeQuery>): OutcomeQuery {
+    const message = createBaseOutcomeQuery();
+    message.nonce = object.nonce ?? 0;
+    message.session = object.session ?? 0;
+    message.seq = object.seq ?? 0;
+    return message;
+  },
+};
+
+function createBaseSessionUpkeep(): SessionUpkeep {
+  return { alive: [], ended: [], queries: [] };
+}
+
+export const SessionUpkeep: MessageFns<SessionUpkeep> = {
+  encode(message: SessionUpkeep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alive.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.alive) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.ended.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.ended) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.queries) {
+      OutcomeQuery.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionUpkeep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionUpkeep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.alive.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.alive.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.ended.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ended.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.queries.push(OutcomeQuery.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionUpkeep>): SessionUpkeep {
+    return SessionUpkeep.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionUpkeep>): SessionUpkeep {
+    const message = createBaseSessionUpkeep();
+    message.alive = object.alive?.map((e) => e) || [];
+    message.ended = object.ended?.map((e) => e) || [];
+    message.queries = object.queries?.map((e) => OutcomeQuery.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseSessionRequest(): SessionRequest {
   return {
     clusterId: "",
@@ -891,6 +1253,7 @@ function createBaseSessionRequest(): SessionRequest {
     ackQueries: [],
     ping: 0,
     trace: undefined,
+    upkeep: undefined,
   };
 }
 
@@ -925,6 +1288,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
     }
     if (message.trace !== undefined) {
       FrameTrace.encode(message.trace, writer.uint32(82).fork()).join();
+    }
+    if (message.upkeep !== undefined) {
+      SessionUpkeep.encode(message.upkeep, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -1022,6 +1388,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.trace = FrameTrace.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.upkeep = SessionUpkeep.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1050,6 +1424,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
     message.ping = object.ping ?? 0;
     message.trace = (object.trace !== undefined && object.trace !== null)
       ? FrameTrace.fromPartial(object.trace)
+      : undefined;
+    message.upkeep = (object.upkeep !== undefined && object.upkeep !== null)
+      ? SessionUpkeep.fromPartial(object.upkeep)
       : undefined;
     return message;
   },
@@ -1886,6 +2263,99 @@ export const Refusal: MessageFns<Refusal> = {
   },
 };
 
+function createBaseOutcomeReply(): OutcomeReply {
+  return { nonce: 0, status: 0, slot: 0, result: undefined };
+}
+
+export const OutcomeReply: MessageFns<OutcomeReply> = {
+  encode(message: OutcomeReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nonce !== 0) {
+      writer.uint32(8).uint64(message.nonce);
+    }
+    if (message.status !== 0) {
+      writer.uint32(16).int32(message.status);
+    }
+    if (message.slot !== 0) {
+      writer.uint32(24).uint64(message.slot);
+    }
+    if (message.result !== undefined) {
+      WriteResult.encode(message.result, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutcomeReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutcomeReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nonce = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.result = WriteResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutcomeReply>): OutcomeReply {
+    return OutcomeReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutcomeReply>): OutcomeReply {
+    const message = createBaseOutcomeReply();
+    message.nonce = object.nonce ?? 0;
+    message.status = object.status ?? 0;
+    message.slot = object.slot ?? 0;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? WriteResult.fromPartial(object.result)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseSessionResponse(): SessionResponse {
   return {
     clusterId: "",
@@ -1901,6 +2371,7 @@ function createBaseSessionResponse(): SessionResponse {
     pong: 0,
     replica: 0,
     trace: undefined,
+    outcomes: [],
   };
 }
 
@@ -1944,6 +2415,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
     }
     if (message.trace !== undefined) {
       FrameTrace.encode(message.trace, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.outcomes) {
+      OutcomeReply.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2065,6 +2539,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             message.trace = FrameTrace.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.outcomes.push(OutcomeReply.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2097,12 +2579,82 @@ export const SessionResponse: MessageFns<SessionResponse> = {
     message.trace = (object.trace !== undefined && object.trace !== null)
       ? FrameTrace.fromPartial(object.trace)
       : undefined;
+    message.outcomes = object.outcomes?.map((e) => OutcomeReply.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSessionExpiry(): SessionExpiry {
+  return { sessions: [] };
+}
+
+export const SessionExpiry: MessageFns<SessionExpiry> = {
+  encode(message: SessionExpiry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessions.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.sessions) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionExpiry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionExpiry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.sessions.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.sessions.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionExpiry>): SessionExpiry {
+    return SessionExpiry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionExpiry>): SessionExpiry {
+    const message = createBaseSessionExpiry();
+    message.sessions = object.sessions?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseLogEntry(): LogEntry {
-  return { epoch: 0, command: undefined };
+  return { epoch: 0, command: undefined, expiry: undefined };
 }
 
 export const LogEntry: MessageFns<LogEntry> = {
@@ -2112,6 +2664,9 @@ export const LogEntry: MessageFns<LogEntry> = {
     }
     if (message.command !== undefined) {
       Command.encode(message.command, writer.uint32(18).fork()).join();
+    }
+    if (message.expiry !== undefined) {
+      SessionExpiry.encode(message.expiry, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2145,6 +2700,14 @@ export const LogEntry: MessageFns<LogEntry> = {
             message.command = Command.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expiry = SessionExpiry.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2166,6 +2729,609 @@ export const LogEntry: MessageFns<LogEntry> = {
     message.command = (object.command !== undefined && object.command !== null)
       ? Command.fromPartial(object.command)
       : undefined;
+    message.expiry = (object.expiry !== undefined && object.expiry !== null)
+      ? SessionExpiry.fromPartial(object.expiry)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInquiry(): Inquiry {
+  return { number: 0, sessions: [] };
+}
+
+export const Inquiry: MessageFns<Inquiry> = {
+  encode(message: Inquiry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
+    }
+    if (message.sessions.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.sessions) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Inquiry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInquiry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.sessions.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.sessions.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Inquiry>): Inquiry {
+    return Inquiry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Inquiry>): Inquiry {
+    const message = createBaseInquiry();
+    message.number = object.number ?? 0;
+    message.sessions = object.sessions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSnapshotKey(): SnapshotKey {
+  return { key: NO_BYTES, value: NO_BYTES, deleted: false, slot: 0, session: 0, seq: 0 };
+}
+
+export const SnapshotKey: MessageFns<SnapshotKey> = {
+  encode(message: SnapshotKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key.length !== 0) {
+      writer.uint32(10).bytes(message.key);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    if (message.deleted !== false) {
+      writer.uint32(24).bool(message.deleted);
+    }
+    if (message.slot !== 0) {
+      writer.uint32(32).uint64(message.slot);
+    }
+    if (message.session !== 0) {
+      writer.uint32(40).uint64(message.session);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(48).uint64(message.seq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.deleted = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.session = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SnapshotKey>): SnapshotKey {
+    return SnapshotKey.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SnapshotKey>): SnapshotKey {
+    const message = createBaseSnapshotKey();
+    message.key = object.key ?? NO_BYTES;
+    message.value = object.value ?? NO_BYTES;
+    message.deleted = object.deleted ?? false;
+    message.slot = object.slot ?? 0;
+    message.session = object.session ?? 0;
+    message.seq = object.seq ?? 0;
+    return message;
+  },
+};
+
+function createBaseSnapshotResult(): SnapshotResult {
+  return { seq: 0, slot: 0, result: undefined };
+}
+
+export const SnapshotResult: MessageFns<SnapshotResult> = {
+  encode(message: SnapshotResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.seq !== 0) {
+      writer.uint32(8).uint64(message.seq);
+    }
+    if (message.slot !== 0) {
+      writer.uint32(16).uint64(message.slot);
+    }
+    if (message.result !== undefined) {
+      WriteResult.encode(message.result, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = WriteResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SnapshotResult>): SnapshotResult {
+    return SnapshotResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SnapshotResult>): SnapshotResult {
+    const message = createBaseSnapshotResult();
+    message.seq = object.seq ?? 0;
+    message.slot = object.slot ?? 0;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? WriteResult.fromPartial(object.result)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSnapshotSession(): SnapshotSession {
+  return { session: 0, lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: [] };
+}
+
+export const SnapshotSession: MessageFns<SnapshotSession> = {
+  encode(message: SnapshotSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== 0) {
+      writer.uint32(8).uint64(message.session);
+    }
+    if (message.lastSeq !== 0) {
+      writer.uint32(16).uint64(message.lastSeq);
+    }
+    if (message.lastSlot !== 0) {
+      writer.uint32(24).uint64(message.lastSlot);
+    }
+    if (message.ackedThrough !== 0) {
+      writer.uint32(32).uint64(message.ackedThrough);
+    }
+    for (const v of message.results) {
+      SnapshotResult.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.session = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastSeq = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastSlot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ackedThrough = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.results.push(SnapshotResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SnapshotSession>): SnapshotSession {
+    return SnapshotSession.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SnapshotSession>): SnapshotSession {
+    const message = createBaseSnapshotSession();
+    message.session = object.session ?? 0;
+    message.lastSeq = object.lastSeq ?? 0;
+    message.lastSlot = object.lastSlot ?? 0;
+    message.ackedThrough = object.ackedThrough ?? 0;
+    message.results = object.results?.map((e) => SnapshotResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSessionRange(): SessionRange {
+  return { first: 0, last: 0 };
+}
+
+export const SessionRange: MessageFns<SessionRange> = {
+  encode(message: SessionRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0) {
+      writer.uint32(8).uint64(message.first);
+    }
+    if (message.last !== 0) {
+      writer.uint32(16).uint64(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.last = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SessionRange>): SessionRange {
+    return SessionRange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionRange>): SessionRange {
+    const message = createBaseSessionRange();
+    message.first = object.first ?? 0;
+    message.last = object.last ?? 0;
+    return message;
+  },
+};
+
+function createBaseSnapshotPart(): SnapshotPart {
+  return { slot: 0, slotEpoch: 0, number: 0, isLast: false, keys: [], sessions: [], expired: [], forgottenSlots: [] };
+}
+
+export const SnapshotPart: MessageFns<SnapshotPart> = {
+  encode(message: SnapshotPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint64(message.slot);
+    }
+    if (message.slotEpoch !== 0) {
+      writer.uint32(16).uint64(message.slotEpoch);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).uint32(message.number);
+    }
+    if (message.isLast !== false) {
+      writer.uint32(32).bool(message.isLast);
+    }
+    for (const v of message.keys) {
+      SnapshotKey.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.sessions) {
+      SnapshotSession.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.expired) {
+      SessionRange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.forgottenSlots.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.forgottenSlots) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.slot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slotEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isLast = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keys.push(SnapshotKey.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sessions.push(SnapshotSession.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.expired.push(SessionRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.forgottenSlots.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.forgottenSlots.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SnapshotPart>): SnapshotPart {
+    return SnapshotPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SnapshotPart>): SnapshotPart {
+    const message = createBaseSnapshotPart();
+    message.slot = object.slot ?? 0;
+    message.slotEpoch = object.slotEpoch ?? 0;
+    message.number = object.number ?? 0;
+    message.isLast = object.isLast ?? false;
+    message.keys = object.keys?.map((e) => SnapshotKey.fromPartial(e)) || [];
+    message.sessions = object.sessions?.map((e) => SnapshotSession.fromPartial(e)) || [];
+    message.expired = object.expired?.map((e) => SessionRange.fromPartial(e)) || [];
+    message.forgottenSlots = object.forgottenSlots?.map((e) => e) || [];
     return message;
   },
 };
@@ -2183,6 +3349,9 @@ function createBaseReplicateRequest(): ReplicateRequest {
     round: 0,
     storedEverywhere: 0,
     trace: undefined,
+    learner: 0,
+    snapshot: undefined,
+    inquiry: undefined,
   };
 }
 
@@ -2220,6 +3389,15 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
     }
     if (message.trace !== undefined) {
       FrameTrace.encode(message.trace, writer.uint32(90).fork()).join();
+    }
+    if (message.learner !== 0) {
+      writer.uint32(96).uint64(message.learner);
+    }
+    if (message.snapshot !== undefined) {
+      SnapshotPart.encode(message.snapshot, writer.uint32(106).fork()).join();
+    }
+    if (message.inquiry !== undefined) {
+      Inquiry.encode(message.inquiry, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2325,6 +3503,30 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
             message.trace = FrameTrace.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.learner = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.snapshot = SnapshotPart.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.inquiry = Inquiry.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2355,12 +3557,31 @@ export const ReplicateRequest: MessageFns<ReplicateRequest> = {
     message.trace = (object.trace !== undefined && object.trace !== null)
       ? FrameTrace.fromPartial(object.trace)
       : undefined;
+    message.learner = object.learner ?? 0;
+    message.snapshot = (object.snapshot !== undefined && object.snapshot !== null)
+      ? SnapshotPart.fromPartial(object.snapshot)
+      : undefined;
+    message.inquiry = (object.inquiry !== undefined && object.inquiry !== null)
+      ? Inquiry.fromPartial(object.inquiry)
+      : undefined;
     return message;
   },
 };
 
 function createBaseReplicateResponse(): ReplicateResponse {
-  return { clusterId: "", epoch: 0, replica: 0, ok: false, matchSlot: 0, round: 0, relayed: [] };
+  return {
+    clusterId: "",
+    epoch: 0,
+    replica: 0,
+    ok: false,
+    matchSlot: 0,
+    round: 0,
+    relayed: [],
+    incarnation: 0,
+    inquiry: 0,
+    snapshotSlot: 0,
+    snapshotParts: 0,
+  };
 }
 
 export const ReplicateResponse: MessageFns<ReplicateResponse> = {
@@ -2385,6 +3606,18 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
     }
     for (const v of message.relayed) {
       Write.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.incarnation !== 0) {
+      writer.uint32(64).uint64(message.incarnation);
+    }
+    if (message.inquiry !== 0) {
+      writer.uint32(72).uint64(message.inquiry);
+    }
+    if (message.snapshotSlot !== 0) {
+      writer.uint32(80).uint64(message.snapshotSlot);
+    }
+    if (message.snapshotParts !== 0) {
+      writer.uint32(88).uint32(message.snapshotParts);
     }
     return writer;
   },
@@ -2458,6 +3691,38 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
             message.relayed.push(Write.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.incarnation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.inquiry = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.snapshotSlot = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.snapshotParts = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2482,6 +3747,158 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
     message.matchSlot = object.matchSlot ?? 0;
     message.round = object.round ?? 0;
     message.relayed = object.relayed?.map((e) => Write.fromPartial(e)) || [];
+    message.incarnation = object.incarnation ?? 0;
+    message.inquiry = object.inquiry ?? 0;
+    message.snapshotSlot = object.snapshotSlot ?? 0;
+    message.snapshotParts = object.snapshotParts ?? 0;
+    return message;
+  },
+};
+
+function createBaseAdmitRequest(): AdmitRequest {
+  return { clusterId: "", epoch: 0, member: undefined };
+}
+
+export const AdmitRequest: MessageFns<AdmitRequest> = {
+  encode(message: AdmitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.member !== undefined) {
+      ReplicaMember.encode(message.member, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.member = ReplicaMember.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AdmitRequest>): AdmitRequest {
+    return AdmitRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdmitRequest>): AdmitRequest {
+    const message = createBaseAdmitRequest();
+    message.clusterId = object.clusterId ?? "";
+    message.epoch = object.epoch ?? 0;
+    message.member = (object.member !== undefined && object.member !== null)
+      ? ReplicaMember.fromPartial(object.member)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAdmitResponse(): AdmitResponse {
+  return { epoch: 0, matchSlot: 0 };
+}
+
+export const AdmitResponse: MessageFns<AdmitResponse> = {
+  encode(message: AdmitResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.matchSlot !== 0) {
+      writer.uint32(16).uint64(message.matchSlot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdmitResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdmitResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.matchSlot = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AdmitResponse>): AdmitResponse {
+    return AdmitResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdmitResponse>): AdmitResponse {
+    const message = createBaseAdmitResponse();
+    message.epoch = object.epoch ?? 0;
+    message.matchSlot = object.matchSlot ?? 0;
     return message;
   },
 };
@@ -2917,6 +4334,16 @@ export const ReplicaService = {
     responseSerialize: (value: LeadResponse): Buffer => Buffer.from(LeadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LeadResponse => LeadResponse.decode(value),
   },
+  /** Coordinator to the leader: bring a process that is no member up to date. Answers once that process has all of the log. */
+  admit: {
+    path: "/curpho.v1.Replica/Admit" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AdmitRequest): Buffer => Buffer.from(AdmitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AdmitRequest => AdmitRequest.decode(value),
+    responseSerialize: (value: AdmitResponse): Buffer => Buffer.from(AdmitResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AdmitResponse => AdmitResponse.decode(value),
+  },
 } as const;
 
 export interface ReplicaServer extends UntypedServiceImplementation {
@@ -2931,6 +4358,8 @@ export interface ReplicaServer extends UntypedServiceImplementation {
   fence: handleUnaryCall<FenceRequest, FenceResponse>;
   /** Coordinator: lead this epoch. Answers once the epoch's own entry is committed; repeating it is harmless. */
   lead: handleUnaryCall<LeadRequest, LeadResponse>;
+  /** Coordinator to the leader: bring a process that is no member up to date. Answers once that process has all of the log. */
+  admit: handleUnaryCall<AdmitRequest, AdmitResponse>;
 }
 
 export interface ReplicaClient extends Client {
@@ -2976,6 +4405,22 @@ export interface ReplicaClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LeadResponse) => void,
+  ): ClientUnaryCall;
+  /** Coordinator to the leader: bring a process that is no member up to date. Answers once that process has all of the log. */
+  admit(
+    request: AdmitRequest,
+    callback: (error: ServiceError | null, response: AdmitResponse) => void,
+  ): ClientUnaryCall;
+  admit(
+    request: AdmitRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AdmitResponse) => void,
+  ): ClientUnaryCall;
+  admit(
+    request: AdmitRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AdmitResponse) => void,
   ): ClientUnaryCall;
 }
 

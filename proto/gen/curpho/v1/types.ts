@@ -160,6 +160,11 @@ export interface ClusterConfig {
   openSlot: number;
   /** NATS server that fans out acknowledgements; empty if there is none. */
   natsUrl: string;
+  /**
+   * Grows whenever a member is exchanged without a new epoch; of two configurations of an epoch that stand at the same
+   * status the one with the higher version counts (D10).
+   */
+  version: number;
 }
 
 function createBaseCommandId(): CommandId {
@@ -1027,6 +1032,7 @@ function createBaseClusterConfig(): ClusterConfig {
     fastQuorum: 0,
     openSlot: 0,
     natsUrl: "",
+    version: 0,
   };
 }
 
@@ -1058,6 +1064,9 @@ export const ClusterConfig: MessageFns<ClusterConfig> = {
     }
     if (message.natsUrl !== "") {
       writer.uint32(74).string(message.natsUrl);
+    }
+    if (message.version !== 0) {
+      writer.uint32(80).uint64(message.version);
     }
     return writer;
   },
@@ -1147,6 +1156,14 @@ export const ClusterConfig: MessageFns<ClusterConfig> = {
             message.natsUrl = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1173,6 +1190,7 @@ export const ClusterConfig: MessageFns<ClusterConfig> = {
     message.fastQuorum = object.fastQuorum ?? 0;
     message.openSlot = object.openSlot ?? 0;
     message.natsUrl = object.natsUrl ?? "";
+    message.version = object.version ?? 0;
     return message;
   },
 };

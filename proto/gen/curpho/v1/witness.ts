@@ -22,7 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Refusal, SessionWatermark } from "./replica.js";
+import { Inquiry, Refusal, SessionWatermark } from "./replica.js";
 import { ClusterConfig, CommandId, FrameTrace, Write } from "./types.js";
 
 export const protobufPackage = "curpho.v1";
@@ -129,6 +129,12 @@ export interface CollectRequest {
   leader: number;
   /** Committed watermarks that moved; entries at or below them go. */
   committed: SessionWatermark[];
+  /** Asked again in every frame until it is answered. */
+  inquiry:
+    | Inquiry
+    | undefined;
+  /** Sessions that have ended: whatever is kept of them goes. */
+  expired: number[];
 }
 
 /** Witness to leader. */
@@ -143,6 +149,8 @@ export interface CollectResponse {
   incarnation: number;
   /** Entries that outlived several collections; the leader orders them like proposals. */
   stale: Write[];
+  /** Newest inquiry whose sessions' entries this witness has reported, all of them. */
+  inquiry: number;
 }
 
 /** Coordinator to witness: seal. */
@@ -732,7 +740,7 @@ export const RecordResponse: MessageFns<RecordResponse> = {
 };
 
 function createBaseCollectRequest(): CollectRequest {
-  return { clusterId: "", epoch: 0, leader: 0, committed: [] };
+  return { clusterId: "", epoch: 0, leader: 0, committed: [], inquiry: undefined, expired: [] };
 }
 
 export const CollectRequest: MessageFns<CollectRequest> = {
@@ -748,6 +756,16 @@ export const CollectRequest: MessageFns<CollectRequest> = {
     }
     for (const v of message.committed) {
       SessionWatermark.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.inquiry !== undefined) {
+      Inquiry.encode(message.inquiry, writer.uint32(42).fork()).join();
+    }
+    if (message.expired.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.expired) {
+        writer.uint64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -797,6 +815,32 @@ export const CollectRequest: MessageFns<CollectRequest> = {
             message.committed.push(SessionWatermark.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.inquiry = Inquiry.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.expired.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.expired.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,12 +862,16 @@ export const CollectRequest: MessageFns<CollectRequest> = {
     message.epoch = object.epoch ?? 0;
     message.leader = object.leader ?? 0;
     message.committed = object.committed?.map((e) => SessionWatermark.fromPartial(e)) || [];
+    message.inquiry = (object.inquiry !== undefined && object.inquiry !== null)
+      ? Inquiry.fromPartial(object.inquiry)
+      : undefined;
+    message.expired = object.expired?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseCollectResponse(): CollectResponse {
-  return { clusterId: "", epoch: 0, witness: 0, incarnation: 0, stale: [] };
+  return { clusterId: "", epoch: 0, witness: 0, incarnation: 0, stale: [], inquiry: 0 };
 }
 
 export const CollectResponse: MessageFns<CollectResponse> = {
@@ -842,6 +890,9 @@ export const CollectResponse: MessageFns<CollectResponse> = {
     }
     for (const v of message.stale) {
       Write.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.inquiry !== 0) {
+      writer.uint32(48).uint64(message.inquiry);
     }
     return writer;
   },
@@ -899,6 +950,14 @@ export const CollectResponse: MessageFns<CollectResponse> = {
             message.stale.push(Write.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.inquiry = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -921,6 +980,7 @@ export const CollectResponse: MessageFns<CollectResponse> = {
     message.witness = object.witness ?? 0;
     message.incarnation = object.incarnation ?? 0;
     message.stale = object.stale?.map((e) => Write.fromPartial(e)) || [];
+    message.inquiry = object.inquiry ?? 0;
     return message;
   },
 };

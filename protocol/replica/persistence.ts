@@ -1,0 +1,65 @@
+// What a replica in durability `disk` keeps through its end, and what it begins from afterwards. Plain data: the host
+// writes it to a store, the simulator to a simulated disk, and both hand it back as an image. Knows no format.
+
+import type { LogEntry, SessionRange } from '../messages.js';
+import type { SessionRecord } from './dedup.js';
+import type { Version } from './store.js';
+
+/** `memory`: the end of the process is the end of its life. `disk`: what was answered is found again (C6). */
+export type Durability = 'memory' | 'disk';
+
+/** The promises of a replica; each number only grows. */
+export interface ReplicaPromises {
+  /** Epoch that it joined or was fenced for: it follows no older one. */
+  epoch: number;
+  /** Latest epoch that it began to lead. Started anew it does not lead that one again (C4). */
+  ledEpoch: number;
+  /** Entries up to here are committed. Lags behind what the process knows. */
+  commitSlot: number;
+}
+
+/** The applied state moved on; together with the slot that it now includes, all or nothing (C5). */
+export interface Checkpoint {
+  /** Entries up to here are part of the state and may go from the log. */
+  slot: number;
+  /** Epoch of the entry at that slot. */
+  slotEpoch: number;
+  /** True if the state begins anew: what was kept before goes first, log included. A snapshot arrived. */
+  isFresh: boolean;
+  /** Keys that changed since the last checkpoint; null for one that is no longer remembered. */
+  keys: (readonly [key: string, version: Version | null])[];
+  /** Sessions that changed; null for one that ended. */
+  sessions: (readonly [session: number, record: SessionRecord | null])[];
+  /** All sessions that have ended. Undefined if that did not change. */
+  expired: SessionRange[] | undefined;
+  /** For each shard the newest deletion that was forgotten. Undefined if that did not change. */
+  forgottenSlots: number[] | undefined;
+}
+
+/** What is kept at once: all of it or nothing. */
+export interface ReplicaBatch {
+  /** Ascending from 1 in each process. */
+  number: number;
+  promises: ReplicaPromises;
+  /** Entries above this slot go first; undefined if none do. */
+  cutAfter: number | undefined;
+  /** Slot of the first of `entries`. */
+  firstSlot: number;
+  entries: readonly LogEntry[];
+  checkpoint: Checkpoint | undefined;
+}
+
+/** What was found when the process began. */
+export interface ReplicaImage {
+  promises: ReplicaPromises;
+  /** Slot that the state includes, 0 if it is empty. */
+  slot: number;
+  slotEpoch: number;
+  /** Tombstones oldest first. */
+  keys: Iterable<readonly [key: string, version: Version]>;
+  sessions: Iterable<readonly [session: number, record: SessionRecord]>;
+  expired: SessionRange[];
+  forgottenSlots: number[];
+  /** Log from `slot` + 1 on. */
+  entries: Iterable<LogEntry>;
+}
