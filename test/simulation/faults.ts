@@ -5,13 +5,16 @@ import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
-import { type FaultTargets, listPairs, namesOf, type Pair } from './pairs.js';
+import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
 import type { ReplicaProcess } from './replica-process.js';
+import { WitnessCrashes } from './witness-crashes.js';
+import type { WitnessProcess } from './witness-process.js';
 
 /** The faults of one run. */
 export class Faults {
   private readonly pairs: Pair[];
   private readonly interruptions: Interruptions;
+  private readonly witnessCrashes: WitnessCrashes;
 
   constructor(
     private readonly world: World,
@@ -21,6 +24,11 @@ export class Faults {
     this.interruptions = new Interruptions(world, targets, {
       pairs: this.pairs,
       breakStreams: (pair, downUs) => this.breakStreams(pair, downUs),
+    });
+    this.witnessCrashes = new WitnessCrashes(world, {
+      witnesses: targets.witnesses,
+      crash: (witness) => this.crashWitness(witness),
+      revive: (witness) => this.reviveWitness(witness),
     });
   }
 
@@ -38,6 +46,7 @@ export class Faults {
   heal(): void {
     this.world.network.heal();
     this.interruptions.heal();
+    this.witnessCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -69,6 +78,7 @@ export class Faults {
       timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    this.witnessCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -115,12 +125,18 @@ export class Faults {
     for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
   }
 
-  /** A witness loses its memory, unless its pool might be the one that recovery needs. */
+  /** Witnesses crash and come back with their disks. */
+  strikeWitnessDisks(): void {
+    this.witnessCrashes.strike();
+  }
+
+  /** A witness loses its memory, and its disk, unless its pool might be the one that recovery needs. */
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
     if (plan.witnesses <= recovery) return;
     const index = random.between(recovery, plan.witnesses - 1);
+    if (this.targets.witnesses[index]?.isAlive !== true) return;
     census.count('witnessRestarted');
     if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
     this.targets.restartWitness(index);
@@ -130,6 +146,26 @@ export class Faults {
   bind(client: ClientProcess): void {
     const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
     client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
+  }
+
+  private crashWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    witness.crash();
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.breakStreams(...namesOf(pair));
+      this.announceDown(pair);
+    }
+  }
+
+  private reviveWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    this.targets.reviveWitness(witness.index);
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.restoreStreams(...namesOf(pair));
+      this.announceUp(pair);
+    }
   }
 
   private repeat(meanUs: number, strike: () => void): void {
