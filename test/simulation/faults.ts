@@ -134,11 +134,11 @@ export class Faults {
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
-    if (plan.witnesses <= recovery) return;
-    const index = random.between(recovery, plan.witnesses - 1);
-    if (this.targets.witnesses[index]?.isAlive !== true) return;
+    const { witnesses, coordination } = this.targets;
+    const { name, index, isAlive } = random.pick(witnesses);
+    if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');
-    if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
+    if (random.chance(0.7)) coordination.loseSight(name);
     this.targets.restartWitness(index);
   }
 
@@ -218,7 +218,8 @@ export class Faults {
       pair.client.input({ kind: 'replicaDown', replica: pair.replica.index });
       if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'clientWitness') {
-      pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
+      const place = this.targets.coordination.placeOf(pair.witness.name);
+      if (place >= 0) pair.client.input({ kind: 'witnessDown', witness: place });
       if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'coordinator' && random.chance(0.1)) {
       this.targets.coordination.loseSight(pair.node.name, pair.coordinator);
@@ -230,9 +231,11 @@ export class Faults {
       case 'clientReplica':
         if (pair.replica.isAlive) pair.client.input({ kind: 'replicaUp', replica: pair.replica.index });
         return;
-      case 'clientWitness':
-        pair.client.input({ kind: 'witnessUp', witness: pair.witness.index });
+      case 'clientWitness': {
+        const place = this.targets.coordination.placeOf(pair.witness.name);
+        if (place >= 0) pair.client.input({ kind: 'witnessUp', witness: place });
         return;
+      }
       case 'replicas':
         pair.one.input({ kind: 'peerUp', replica: pair.other.index });
         pair.other.input({ kind: 'peerUp', replica: pair.one.index });

@@ -67,7 +67,9 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       case 'collect': {
         const frame = copyFrame(output.frame);
         for (const to of output.to) {
-          world.toWitness(name, to, { kind: 'collect', frame }, () => describeCollectRequest(frame));
+          world.toMember(name, { epoch: frame.epoch, index: to }, { kind: 'collect', frame }, () =>
+            describeCollectRequest(frame),
+          );
         }
         return;
       }

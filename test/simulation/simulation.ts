@@ -149,6 +149,12 @@ class Simulation implements World {
     this.send(from, this.witnesses[index], input, describe);
   }
 
+  toMember(from: string, place: { epoch: number; index: number }, input: WitnessInput, describe: () => string): void {
+    const name = this.coordination.witnessAt(place.epoch, place.index);
+    const node = this.witnesses.find((witness) => witness.name === name);
+    this.send(from, node, input, describe);
+  }
+
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
     this.send(from, this.clients.get(`c${id}`), input, describe);
   }
@@ -220,7 +226,9 @@ class Simulation implements World {
       this.replicas.push(node);
       this.replicaCores.push(core);
     }
-    for (const { index, incarnation } of witnesses) {
+    const spares = Array.from({ length: this.plan.spareWitnesses }, (_, count) => witnesses.length + count);
+    for (const index of [...witnesses.map((member) => member.index), ...spares]) {
+      const incarnation = 100 + index;
       const core = this.createWitness(index, incarnation);
       const node = new WitnessProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
@@ -277,7 +285,11 @@ class Simulation implements World {
   announce(from: string, config: ClusterConfig): void {
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
-      this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
+      this.timeline.after(this.random.below(spreadUs), () => {
+        if (!node.isAlive) return;
+        this.coordination.told(node.name, config);
+        node.input({ kind: 'config', config });
+      });
     }
     for (const client of this.clients.values()) {
       this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(from, client, config));
@@ -289,7 +301,11 @@ class Simulation implements World {
       from,
       client.name,
       () => client.isAlive,
-      () => client.input({ kind: 'config', config }),
+      () => {
+        client.input({ kind: 'config', config });
+        // Whoever has a place now is called there.
+        for (const { index } of config.witnesses) client.input({ kind: 'witnessUp', witness: index });
+      },
       () => {
         return `config e${config.epoch} ${config.status === EpochStatus.open ? 'open' : 'recovering'}`;
       },
@@ -309,6 +325,12 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitnessDisks() });
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
+    for (let count = 0; count < plan.leaderTransfers; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.transferLeader() });
+    for (let count = 0; count < plan.sessionCalls; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.openSessions() });
+    for (let count = 0; count < plan.recordRollbacks; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.rollBack() });
     strikes.sort((one, other) => one.at - other.at);
     const watch = (): void => {
       while (strikes[0] !== undefined && workload.submitted >= strikes[0].at) strikes.shift()?.strike();
@@ -359,7 +381,8 @@ class Simulation implements World {
   private findFullPools(): string[] {
     return this.witnessCores.flatMap((core, index) => {
       const { poolEntries = 0 } = core.stats();
-      return poolEntries === 0 || !core.isRecording ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+      const isMember = core.isRecording && core.epoch === this.coordination.config.epoch;
+      return poolEntries === 0 || !isMember ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
     });
   }
 
