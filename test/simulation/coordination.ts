@@ -8,7 +8,7 @@ import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import { NodeRole } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { CoordinatorProcess } from './coordinator-process.js';
-import { type MemberIdentity, Membership } from './membership.js';
+import { type MemberIdentity, Membership, type NodeReport } from './membership.js';
 import type { CallAnswer, World } from './node.js';
 import { RecordBucket } from './record-bucket.js';
 import { copyFrame } from './wire-copy.js';
@@ -32,6 +32,7 @@ interface MemberProcess {
   index: number;
   isAlive: boolean;
   isPaused: boolean;
+  report?(): NodeReport;
 }
 
 /** All coordinators. */
@@ -67,7 +68,8 @@ export class Coordination {
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
     const isPaused = (): boolean => node.isPaused;
-    new Membership(this.world, member, isAlive, isPaused, (index, build, onAnswer) => {
+    const report = (): NodeReport => node.report?.() ?? { epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+    new Membership(this.world, member, { isAlive, isPaused, report }, (index, build, onAnswer) => {
       const process = this.processes[index];
       if (process === undefined) return;
       const answer = (refusal: string | null): void => {

@@ -17,6 +17,22 @@ export interface MemberIdentity {
   incarnation: number;
 }
 
+/** What a node says of itself in a heartbeat. */
+export interface NodeReport {
+  epoch: number;
+  lostEpoch: number;
+  stateSlot: number;
+  stateHash: number;
+}
+
+/** The node as its standing depends on it. */
+export interface ReportingProcess {
+  /** False once this life has ended. */
+  isAlive(): boolean;
+  isPaused(): boolean;
+  report(): NodeReport;
+}
+
 /** One life of one node; ends with `isAlive`. */
 export class Membership {
   private coordinator: number;
@@ -26,8 +42,7 @@ export class Membership {
   constructor(
     private readonly world: World,
     private readonly member: MemberIdentity,
-    private readonly isAlive: () => boolean,
-    private readonly isPaused: () => boolean,
+    private readonly process: ReportingProcess,
     private readonly ask: (
       coordinator: number,
       build: (call: number) => CoordinatorInput,
@@ -45,8 +60,8 @@ export class Membership {
 
   private beat(): void {
     const { world, member } = this;
-    if (!this.isAlive()) return;
-    if (this.isPaused()) {
+    if (!this.process.isAlive()) return;
+    if (this.process.isPaused()) {
       world.timeline.after(PAUSE_CHECK_US, () => this.beat());
       return;
     }
@@ -57,7 +72,7 @@ export class Membership {
     const life = { clusterId, role, nodeId, incarnation };
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
-        ? { kind: 'heartbeat', call, request: { ...life, epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 } }
+        ? { kind: 'heartbeat', call, request: { ...life, ...this.process.report() } }
         : { kind: 'register', call, request: { ...life, address: `${nodeId}:1` } };
     this.ask(this.coordinator, build, (refusal) => {
       this.isAnswered = true;
