@@ -6,6 +6,7 @@ import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
 import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
+import { ReplicaCrashes } from './replica-crashes.js';
 import type { ReplicaProcess } from './replica-process.js';
 import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
@@ -15,6 +16,7 @@ export class Faults {
   private readonly pairs: Pair[];
   private readonly interruptions: Interruptions;
   private readonly witnessCrashes: WitnessCrashes;
+  readonly replicaCrashes: ReplicaCrashes;
 
   constructor(
     private readonly world: World,
@@ -29,6 +31,20 @@ export class Faults {
       witnesses: targets.witnesses,
       crash: (witness) => this.crashWitness(witness),
       revive: (witness) => this.reviveWitness(witness),
+    });
+    const pairsOf = (replica: ReplicaProcess): Pair[] =>
+      this.pairs.filter((pair) => namesOf(pair).includes(replica.name));
+    this.replicaCrashes = new ReplicaCrashes(world, {
+      ...targets,
+      breakStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.breakStreams(...namesOf(pair));
+      },
+      restoreStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.restoreStreams(...namesOf(pair));
+        for (const pair of pairsOf(replica)) this.announceUp(pair);
+      },
+      restart: targets.restartReplica,
+      bind: (client) => this.bind(client),
     });
   }
 
@@ -47,6 +63,7 @@ export class Faults {
     this.world.network.heal();
     this.interruptions.heal();
     this.witnessCrashes.heal();
+    this.replicaCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -142,9 +159,10 @@ export class Faults {
     this.targets.restartWitness(index);
   }
 
-  /** Binds a client to some replica that lives. */
+  /** Binds a client to some replica that lives, if any does. */
   bind(client: ClientProcess): void {
     const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
+    if (alive.length === 0) return;
     client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
   }
 

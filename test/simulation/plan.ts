@@ -130,6 +130,14 @@ export interface SimulationPlan {
   durability: Durability;
   /** Longest time that a disk takes for one group of batches. */
   diskUs: number;
+  /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
+  replicaCrashes: number;
+  /** Strikes at which all replicas crash. */
+  powerLosses: number;
+  /** Strikes at which a disk is slow or full for a while. */
+  diskObstructions: number;
+  /** Entries after which replicas keep their state anew. */
+  checkpointEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -204,7 +212,8 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
     clockDrift: later.pick([0, 0.01, 0.1]),
     ...createDisks(new SeededRandom(seed, 3)),
-    ...createOperations(new SeededRandom(seed, 4)),
+    ...createReplicaCrashes(new SeededRandom(seed, 4)),
+    ...createOperations(new SeededRandom(seed, 5)),
   };
   return { ...plan, ...overrides };
 }
@@ -225,6 +234,15 @@ function createOperations(random: SeededRandom) {
     leaderTransfers: random.pick([0, 0, 1, 3]),
     sessionCalls: random.pick([0, 10]),
     recordRollbacks: random.pick([0, 0, 0, 1]),
+  };
+}
+
+function createReplicaCrashes(random: SeededRandom) {
+  return {
+    replicaCrashes: random.pick([0, 1, 3]),
+    powerLosses: random.pick([0, 0, 1]),
+    diskObstructions: random.pick([0, 3]),
+    checkpointEntries: random.pick([5, 40, 4096]),
   };
 }
 
