@@ -113,6 +113,8 @@ describe('membership', () => {
       stateHash: 0,
       sessionFloor: 1,
       config: undefined,
+      openEpoch: 0,
+      openVersion: 0,
     });
     assert.equal(configs[0]?.openSlot, 9);
     coordinator.watches[0]?.write({ config: { ...CONFIG, epoch: 4 } });

@@ -36,7 +36,7 @@ describe('the record as text', () => {
   });
 
   it('of a later version is refused, and so is an epoch of which nobody could tell how to recover it', () => {
-    const later = JSON.stringify({ version: 3, ...createRecord(1, EpochStatus.open) });
+    const later = JSON.stringify({ version: 4, ...createRecord(1, EpochStatus.open) });
     assert.throws(() => decodeRecord(later), RecordFormatError);
     assert.throws(() => decodeRecord(encodeRecord(createRecord(2, EpochStatus.recovering))), /to be recovered/);
     assert.throws(() => decodeRecord('{}'), RecordFormatError);
