@@ -55,8 +55,8 @@ async function judgeSaved(directory: string, asJson: boolean, doors: ChaosDoors)
 }
 
 async function runAndJudge(plan: ChaosPlan, asJson: boolean, doors: ChaosDoors): Promise<number> {
-  const { seed, durationS, kinds, count } = plan;
-  const schedule = drawSchedule({ seed, durationS, kinds, count });
+  const { seed } = plan;
+  const schedule = drawSchedule(plan);
   const directory = path.resolve(plan.out ?? path.join('results', `chaos-${seed}`));
   const log = (line: string): void => void doors.stderr.write(`chaos: ${line}\n`);
   log(`${schedule.length} faults of seed ${seed}; each waits until the cluster has recovered from the one before`);

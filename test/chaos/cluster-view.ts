@@ -53,9 +53,10 @@ export class ClusterView {
 
   /** Whether some coordinator can write the record, which handing out a session id takes, within `limitMs`. */
   async canWrite(limitMs: number, signal: AbortSignal): Promise<boolean> {
+    const clusterId = this.config?.clusterId ?? '';
     const end = performance.now() + limitMs;
     while (!signal.aborted && performance.now() < end) {
-      for (const client of this.#clients.values()) if (await openSession(client)) return true;
+      for (const client of this.#clients.values()) if (await openSession(client, clusterId)) return true;
       await pause(POLL_MS);
     }
     return false;
@@ -82,8 +83,8 @@ function getConfig(client: CoordinatorClient): Promise<ClusterConfig | null> {
   });
 }
 
-function openSession(client: CoordinatorClient): Promise<boolean> {
-  const request = { clusterId: '', count: 1 };
+function openSession(client: CoordinatorClient, clusterId: string): Promise<boolean> {
+  const request = { clusterId, count: 1 };
   return new Promise((resolve) => {
     client.openSessions(request, new Metadata(), { deadline: Date.now() + CALL_MS }, (error) =>
       resolve(error === null),

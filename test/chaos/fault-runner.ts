@@ -50,7 +50,7 @@ const DOORS: Partial<Record<PlannedFault['action'], Partial<DoorState>>> = {
 export class FaultRunner {
   /** Processes that ended and that the cluster did not take back. */
   readonly lost = new Set<string>();
-  /** Nobody answers strong operations although all is healed. */
+  /** Nobody answers strong operations, or hands out sessions, although all is healed. */
   isStalled = false;
   readonly #stage: FaultStage;
 
@@ -165,6 +165,7 @@ export class FaultRunner {
     }
     const isRecordTouched = fault.target === 'nats' || fault.target === 'coordinator';
     if (!isRecordTouched || (await view.canWrite(RECOVERY_MS, signal))) return '';
+    this.isStalled = !signal.aborted;
     return `no coordinator could write the record for ${RECOVERY_MS / 1000} s`;
   }
 }

@@ -86,7 +86,7 @@ export function judgeRun(directory: string): ChaosVerdict {
     }),
   );
   const finalState = run.isSettled ? readFinalState(directory) : null;
-  const lost = finalState === null ? [] : findLost(file.history, finalState);
+  const lost = finalState === null ? [] : findLost(file.history, finalState, run.counts.uncommitted === 0);
   const unexplained = finalState === null ? [] : judgeFinalState(file.history, finalState);
   const liveness = [...run.stalls, ...(run.isSettled ? [] : ['operations under way did not come to their end'])];
   const count = (property: Property): number =>
@@ -121,11 +121,16 @@ function readFinalState(directory: string): Map<string, string> {
 }
 
 /** Puts of keys that are written once: each that is in the log for good has to be there, with its value. */
-function findLost(history: readonly HistoryEvent[], finalState: ReadonlyMap<string, string>): string[] {
+function findLost(
+  history: readonly HistoryEvent[],
+  finalState: ReadonlyMap<string, string>,
+  areAllCommitted: boolean,
+): string[] {
   return history.flatMap((event) => {
     const name = Buffer.from(event.key, 'base64').toString();
-    const isKept = event.outcome === 'ok' && (event.consistency === 'strong' || event.slot > 0);
-    if (event.op !== 'put' || !isLedgerKey(name) || !isKept) return [];
+    // Some commits are learnt without their slot.
+    const isCommitted = event.consistency === 'strong' || event.slot > 0 || areAllCommitted;
+    if (event.op !== 'put' || !isLedgerKey(name) || event.outcome !== 'ok' || !isCommitted) return [];
     const found = finalState.get(event.key);
     if (found === event.value) return [];
     return [`write ${event.session}#${event.seq} of ${name} was acknowledged in slot ${event.slot} and is not there`];

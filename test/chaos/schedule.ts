@@ -24,7 +24,7 @@ export interface PlannedFault extends FaultKind {
   durationS: number;
   /** In [0, 1): which of several processes of that role. */
   choice: number;
-  /** After a kill: the process comes back without what it had on disk. */
+  /** After a kill: the process comes back without what it had on disk; never where it has nothing there. */
   isWiped: boolean;
   delayMs: number;
   jitterMs: number;
@@ -77,10 +77,12 @@ export function drawSchedule(options: {
   seed: number;
   durationS: number;
   kinds: readonly FaultKind[];
+  /** Where nodes keep their state. */
+  durability: 'memory' | 'disk';
   /** Most faults; default as many as fit. */
   count?: number;
 }): PlannedFault[] {
-  const { seed, durationS, kinds, count = Number.POSITIVE_INFINITY } = options;
+  const { seed, durationS, kinds, durability, count = Number.POSITIVE_INFINITY } = options;
   const random = new Random(seed, 0xc4a05);
   const between = ([from, to]: readonly [number, number]): number => from + random.nextDouble() * (to - from);
   const round = (value: number): number => Math.round(value * 100) / 100;
@@ -93,7 +95,8 @@ export function drawSchedule(options: {
     const lastsS = between(DURATIONS_S[kind.action]);
     const isDelay = kind.action === 'delay';
     const [delayMs, jitterMs] = [between(DELAY_MS), between(DELAY_MS)].map((ms) => (isDelay ? round(ms) : 0));
-    const isWiped = random.nextDouble() < WIPE_SHARE && kind.action === 'kill';
+    const hasStore = kind.target === 'nats' || (durability === 'disk' && kind.target !== 'coordinator');
+    const isWiped = random.nextDouble() < WIPE_SHARE && kind.action === 'kill' && hasStore;
     const choice = round(random.nextDouble() * 0.99);
     if (atS + lastsS + TAIL_S > durationS) break;
     const drawn = { ...kind, choice, isWiped, delayMs: delayMs ?? 0, jitterMs: jitterMs ?? 0 };
