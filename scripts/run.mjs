@@ -21,6 +21,7 @@ const PROGRAMS = {
   simulate: ['test/simulation/main.js'],
   verify: ['test/checkers/main.js'],
   chaos: ['test/chaos/main.js'],
+  bench: ['test/chaos/bench-main.js'],
 };
 const TARGETS = [...Object.keys(PROGRAMS), 'test', 'test-compose', 'check', 'build'];
 

@@ -101,6 +101,7 @@ async function breakThings(
       if (faults.isStalled) run.stalls.push(`after ${executed.kind} of ${executed.target}: ${executed.note}`);
     }
     if (!faults.isStalled) await rest(durationS);
+    await faults.countEpochs();
   } finally {
     faults.healAll();
   }

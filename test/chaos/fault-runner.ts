@@ -53,6 +53,8 @@ export class FaultRunner {
   /** Nobody answers strong operations, or hands out sessions, although all is healed. */
   isStalled = false;
   readonly #stage: FaultStage;
+  /** The last fault that was carried out, and the epoch before it. */
+  #last: { executed: ExecutedFault; epoch: number } | null = null;
 
   constructor(stage: FaultStage) {
     this.#stage = stage;
@@ -61,7 +63,7 @@ export class FaultRunner {
   /** Carries out one fault to its end; never rejects for what the cluster does. */
   async run(fault: PlannedFault): Promise<ExecutedFault> {
     const { view, signal } = this.#stage;
-    await view.ask();
+    await this.countEpochs();
     const before = view.config;
     const target = before === null ? null : this.#findTarget(fault, before);
     const beganUs = nowUs();
@@ -79,8 +81,16 @@ export class FaultRunner {
     executed.healedUs = nowUs();
     if (executed.note === '') executed.note = await this.#recover(fault, target, before);
     if (executed.note === '') executed.recoveredUs = nowUs();
-    executed.epochs = (view.config?.epoch ?? before.epoch) - before.epoch;
+    this.#last = { executed, epoch: before.epoch };
+    await this.countEpochs();
     return executed;
+  }
+
+  /** Epochs that begin late still are the last fault's doing: to be called once more when the next one, or the end, comes. */
+  async countEpochs(): Promise<void> {
+    const { view } = this.#stage;
+    await view.ask();
+    if (this.#last !== null) this.#last.executed.epochs = (view.config?.epoch ?? 0) - this.#last.epoch;
   }
 
   /** Lets everything go on; for the end of a run, however it comes. */
