@@ -48,7 +48,10 @@ export class Survey {
   /** True if some node speaks of a later epoch than the configuration's, or of the same one further on. */
   knowsMoreThan(config: ClusterConfig | undefined): boolean {
     if (this.#epoch > (config?.epoch ?? 0)) return true;
-    return isLater(this.#open, config?.status === EpochStatus.open ? config : { epoch: config?.epoch ?? 0, version: 0 });
+    return isLater(
+      this.#open,
+      config?.status === EpochStatus.open ? config : { epoch: config?.epoch ?? 0, version: 0 },
+    );
   }
 
   /** Whether a majority of a configuration's replicas, in the lives that it names, said how they are. */

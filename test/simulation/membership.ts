@@ -101,7 +101,11 @@ export class Membership {
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
         ? { kind: 'heartbeat', call, request: { ...life, ...report, ...known } }
-        : { kind: 'register', call, request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor, ...open } };
+        : {
+            kind: 'register',
+            call,
+            request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor, ...open },
+          };
     this.ask(this.coordinator, build, (answer) => this.onAnswer(answer));
     world.timeline.after(HEARTBEAT_US - 2000 + world.random.below(4000), () => this.beat());
   }
