@@ -5,7 +5,6 @@ import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
 import { coordinatorRules } from '../../protocol/coordinator/rules.js';
 import type { WitnessOutput } from '../../protocol/core.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
-
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { replicaRules } from '../../protocol/replica/rules.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
