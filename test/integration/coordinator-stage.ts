@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import {
   type ClientReadableStream,
+  connectivityState,
   credentials,
   type handleUnaryCall,
   Server,
@@ -160,6 +161,7 @@ export class ObedientNodes {
   }
 
   #beat({ role, nodeId, incarnation }: NodeRegistration, calls: CoordinatorCalls): void {
+    if (calls.client.getChannel().getConnectivityState(false) === connectivityState.SHUTDOWN) return;
     const clusterId = this.leads[0]?.config?.clusterId ?? '';
     const life = { clusterId, role, nodeId, incarnation, epoch: 1, sessionFloor: this.#sessionFloor };
     const said = { lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined, openEpoch: 0, openVersion: 0 };
