@@ -7,6 +7,7 @@ import type { Coordination } from './coordination.js';
 import type { CoordinatorProcess } from './coordinator-process.js';
 import type { World } from './node.js';
 import type { ReplicaProcess } from './replica-process.js';
+import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
 
 /** What faults can strike. */
@@ -16,6 +17,7 @@ export interface FaultTargets {
   clients: readonly ClientProcess[];
   coordination: Coordination;
   restartWitness(index: number): void;
+  reviveWitness(index: number): void;
 }
 
 /** Two processes with streams between them. */
@@ -29,12 +31,18 @@ type Pair =
 /** The faults of one run. */
 export class Faults {
   private readonly pairs: Pair[];
+  private readonly witnessCrashes: WitnessCrashes;
 
   constructor(
     private readonly world: World,
     private readonly targets: FaultTargets,
   ) {
     this.pairs = listPairs(targets);
+    this.witnessCrashes = new WitnessCrashes(world, {
+      witnesses: targets.witnesses,
+      crash: (witness) => this.crashWitness(witness),
+      revive: (witness) => this.reviveWitness(witness),
+    });
   }
 
   /** Sets everything going. */
@@ -48,6 +56,7 @@ export class Faults {
   /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
   heal(): void {
     this.world.network.heal();
+    this.witnessCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -79,6 +88,7 @@ export class Faults {
       timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    this.witnessCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -125,12 +135,18 @@ export class Faults {
     for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
   }
 
-  /** A witness loses its memory, unless its pool might be the one that recovery needs. */
+  /** Witnesses crash and come back with their disks. */
+  strikeWitnessDisks(): void {
+    this.witnessCrashes.strike();
+  }
+
+  /** A witness loses its memory, and its disk, unless its pool might be the one that recovery needs. */
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
     if (plan.witnesses <= recovery) return;
     const index = random.between(recovery, plan.witnesses - 1);
+    if (this.targets.witnesses[index]?.isAlive !== true) return;
     census.count('witnessRestarted');
     if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
     this.targets.restartWitness(index);
@@ -140,6 +156,26 @@ export class Faults {
   bind(client: ClientProcess): void {
     const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
     client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
+  }
+
+  private crashWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    witness.crash();
+    for (const pair of this.pairs) {
+      if (!isOf(pair, witness)) continue;
+      network.breakStreams(...namesOf(pair));
+      this.announceDown(pair);
+    }
+  }
+
+  private reviveWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    this.targets.reviveWitness(witness.index);
+    for (const pair of this.pairs) {
+      if (!isOf(pair, witness)) continue;
+      network.restoreStreams(...namesOf(pair));
+      this.announceUp(pair);
+    }
   }
 
   private repeat(meanUs: number, strike: () => void): void {
@@ -228,6 +264,10 @@ function listPairs({ replicas, witnesses, clients, coordination }: FaultTargets)
     for (const witness of witnesses) pairs.push({ kind: 'replicaWitness', replica: one, witness });
   }
   return pairs;
+}
+
+function isOf(pair: Pair, node: WitnessProcess): boolean {
+  return ('witness' in pair && pair.witness === node) || ('node' in pair && pair.node === node);
 }
 
 function namesOf(pair: Pair): [string, string] {

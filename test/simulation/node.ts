@@ -98,13 +98,13 @@ export abstract class SimulatedNode<Input, Output> {
     this.world.note(() => `${this.name} is lost`);
   }
 
-  /** The process begins another life, with nothing but a new core. */
+  /** The process begins anew, with nothing but a new core. */
   restart(machine: Core<Input | Beat, Output>, tickUs: number): void {
     this.isAlive = true;
     this.life++;
     this.machine = machine;
     this.tickEvery(tickUs);
-    this.world.note(() => `${this.name} is back with nothing`);
+    this.world.note(() => `${this.name} is back`);
   }
 
   protected abstract carryOut(output: Output): void;

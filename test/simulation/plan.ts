@@ -77,6 +77,10 @@ export interface SimulationPlan {
   coordinatorLoss: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
+  /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
+  witnessCrashes: number;
+  /** Share of strikes at the leader soon after which witnesses crash as well, likewise. */
+  witnessCrashAtStrike: number;
   /** Strikes at the leader, each of which leads to a view change or to several. */
   viewChanges: number;
   /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
@@ -165,10 +169,18 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
     logKeptEntries: random.pick([2, 16, 1024]),
-    durability: 'memory',
-    diskUs: 200,
+    ...createDisks(new SeededRandom(seed, 3)),
   };
   return { ...plan, ...overrides };
+}
+
+function createDisks(random: SeededRandom) {
+  return {
+    durability: random.pick(['memory', 'disk'] as const),
+    diskUs: random.pick([200, 2000, 10_000]),
+    witnessCrashes: random.pick([0, 1, 3]),
+    witnessCrashAtStrike: random.pick([0, 0.5]),
+  };
 }
 
 function createMix(random: SeededRandom): OperationMix {

@@ -12,6 +12,7 @@ import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
+import type { WitnessImage } from '../../protocol/witness/persistence.js';
 import type { WitnessRules } from '../../protocol/witness/rules.js';
 import { WitnessCore } from '../../protocol/witness/witness-core.js';
 import type { HistoryEvent } from '../checkers/history.js';
@@ -84,6 +85,8 @@ class Simulation implements World {
   private readonly replicaCores: ReplicaCore[] = [];
   private readonly witnesses: WitnessProcess[] = [];
   private readonly witnessCores: WitnessCore[] = [];
+  /** Incarnations of the witnesses. */
+  private readonly witnessLives: number[] = [];
   private readonly clients = new Map<string, ClientProcess>();
   private readonly clientCores: ClientCore[] = [];
   private readonly coordination: Coordination;
@@ -113,6 +116,7 @@ class Simulation implements World {
       clients,
       coordination: this.coordination,
       restartWitness: (index) => this.restartWitness(index),
+      reviveWitness: (index) => this.reviveWitness(index),
     });
   }
 
@@ -220,13 +224,14 @@ class Simulation implements World {
       node.tickEvery(NODE_TICK_US + index);
       this.witnesses.push(node);
       this.witnessCores.push(core);
+      this.witnessLives.push(incarnation);
     }
   }
 
-  private createWitness(index: number, incarnation: number): WitnessCore {
+  private createWitness(index: number, incarnation: number, image?: WitnessImage): WitnessCore {
     return new WitnessCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
-      ...{ staleAfterUs: 30_000 },
+      ...{ staleAfterUs: 30_000, durability: this.plan.durability, ...(image && { image }) },
       ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
       ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
     });
@@ -236,8 +241,17 @@ class Simulation implements World {
   private restartWitness(index: number): void {
     const node = this.witnesses[index];
     if (node === undefined) return;
-    const incarnation = 1000 + this.nextCall();
-    const core = this.createWitness(index, incarnation);
+    node.disk.wipe();
+    this.witnessLives[index] = 1000 + this.nextCall();
+    this.reviveWitness(index);
+  }
+
+  /** A witness goes on with what is on its disk. */
+  private reviveWitness(index: number): void {
+    const node = this.witnesses[index];
+    const incarnation = this.witnessLives[index];
+    if (node === undefined || incarnation === undefined) return;
+    const core = this.createWitness(index, incarnation, node.disk.image);
     this.witnessCores[index] = core;
     node.restart(core, NODE_TICK_US + index);
     this.coordination.join('witness', node, incarnation);
@@ -289,6 +303,8 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeLeader() });
     for (let count = 0; count < plan.witnessRestarts; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
+    for (let count = 0; count < plan.witnessCrashes; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.strikeWitnessDisks() });
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
     strikes.sort((one, other) => one.at - other.at);
