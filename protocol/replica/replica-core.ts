@@ -57,9 +57,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   /** True while so many commands are uncommitted, or not kept yet, that client streams should not be read. */
   get isSaturated(): boolean {
     const { log, durableSlot, options } = this.#node;
-    return (
-      (this.#leader?.uncommitted ?? 0) >= options.descriptorLimit || log.lastSlot - durableSlot >= UNKEPT_LIMIT
-    );
+    return (this.#leader?.uncommitted ?? 0) >= options.descriptorLimit || log.lastSlot - durableSlot >= UNKEPT_LIMIT;
   }
 
   /** True if frames were held back for a moment: the next turn should come within a millisecond or so. */

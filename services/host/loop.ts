@@ -110,7 +110,8 @@ export class CoreLoop<I, O> {
     this.isStepping = true;
     try {
       this.handle(input);
-      for (let next = 0; next < this.queue.length; next++) this.handle(this.queue[next] as I | TurnInput | Awaited<I, O>);
+      for (let next = 0; next < this.queue.length; next++)
+        this.handle(this.queue[next] as I | TurnInput | Awaited<I, O>);
       this.queue.length = 0;
     } catch (error) {
       this.close();

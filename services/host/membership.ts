@@ -15,6 +15,15 @@ import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
 
+/** What a heartbeat says of a node's state. */
+export interface NodeState {
+  /** The node's epoch, if a former process of this life led it and nobody does now (C4). Else 0. */
+  lostEpoch: number;
+  /** Slot of `stateHash`, 0 if there is none. */
+  stateSlot: number;
+  stateHash: number;
+}
+
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
   /** Addresses of the coordinators, at least one. */
@@ -29,6 +38,8 @@ export interface MembershipOptions {
   clusterId: string;
   /** The node's epoch now. */
   epoch: () => number;
+  /** What the node says of its state; default is that it has none. */
+  state?: () => NodeState;
   /** A configuration of the cluster, each time one is heard of; the same one may come again. */
   onConfig: (config: ClusterConfig) => void;
   log: Log;
@@ -37,7 +48,7 @@ export interface MembershipOptions {
 }
 
 /** What a node says of its state that has none. */
-const NO_STATE = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
 const CALL_MS = 2000;
 const FIRST_PAUSE_MS = 25;
 const LAST_PAUSE_MS = 1000;
@@ -147,7 +158,7 @@ export class Membership {
       role: this.role,
       incarnation,
       epoch: this.options.epoch(),
-      ...NO_STATE,
+      ...(this.options.state?.() ?? NO_STATE),
     };
     this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
   };

@@ -29,7 +29,8 @@ export async function findDamage(path: string): Promise<string | null> {
     child.once('close', (code, signal) => resolve(signal ?? `code ${code}`));
   });
   const problem = parseProblem(said);
-  if (problem === undefined) return `cannot be read to its end (${size} bytes): reading it ended with ${end} ${complaint.trim()}`.trimEnd();
+  if (problem === undefined)
+    return `cannot be read to its end (${size} bytes): reading it ended with ${end} ${complaint.trim()}`.trimEnd();
   return problem === null ? null : `is damaged (${size} bytes): ${problem}`;
 }
 

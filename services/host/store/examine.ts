@@ -39,10 +39,12 @@ function findMetaProblem(path: string): string | null {
     if (first.magic !== MAGIC) return 'it does not begin like a data file';
     if (first.pageBytes < 512 || first.pageBytes > 65_536) return 'its first page is not what was written';
     const second = readMeta(descriptor, first.pageBytes);
-    if (second.magic !== MAGIC || second.pageBytes !== first.pageBytes) return 'its second page is not what was written';
+    if (second.magic !== MAGIC || second.pageBytes !== first.pageBytes)
+      return 'its second page is not what was written';
     const isInTurn = first.transaction % 2 === 0 && Math.abs(first.transaction - second.transaction) === 1;
     // Before the first transaction both pages are as they were made.
-    if (!isInTurn && !(first.transaction === 0 && second.transaction === 0)) return 'its first pages do not follow each other';
+    if (!isInTurn && !(first.transaction === 0 && second.transaction === 0))
+      return 'its first pages do not follow each other';
     return null;
   } finally {
     closeSync(descriptor);

@@ -33,7 +33,9 @@ export class DirectoryLock {
     if (status !== 0) {
       closeSync(descriptor);
       if (error !== undefined) {
-        throw new ConfigError(`data-dir: cannot lock ${path}: the program flock (util-linux) does not run: ${error.message}`);
+        throw new ConfigError(
+          `data-dir: cannot lock ${path}: the program flock (util-linux) does not run: ${error.message}`,
+        );
       }
       const holder = readFileSync(path, 'latin1').trim();
       throw new ConfigError(`data-dir: ${directory} is open in another process${holder === '' ? '' : ` (${holder})`}`);

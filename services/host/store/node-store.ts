@@ -7,9 +7,20 @@ import type { Log } from '../log.js';
 import { dataFile, type Records } from './environment.js';
 import { DamageError } from './examination.js';
 import type { DirectoryLock } from './lock.js';
-import type { StoreIdentity } from './open-store.js';
 import { ChangeWriter, unseal } from './records.js';
 import type { WriterReport, WriterRequest, WriterSettings } from './writer-thread.js';
+
+/** Who kept what is there. */
+export interface StoreIdentity {
+  /** Format of the records. */
+  format: number;
+  role: string;
+  nodeId: string;
+  /** Empty until the node joined one. */
+  clusterId: string;
+  /** Life of the node: as long as it remembers, it is the same (B6). */
+  incarnation: number;
+}
 
 /** What an opened directory hands to its store. */
 export interface NodeStoreOptions {

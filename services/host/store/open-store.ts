@@ -1,15 +1,15 @@
 // Opening a node's directory: alone, its own, undamaged, in a format that is known. Anything else ends the start with what
 // is wrong and what can be done.
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../config.js';
 import type { Log } from '../log.js';
 import { dataFile, openRecords, type Records } from './environment.js';
 import { DamageError, findDamage } from './examination.js';
 import { DirectoryLock } from './lock.js';
-import { NodeStore } from './node-store.js';
+import { NodeStore, type StoreIdentity } from './node-store.js';
 import { applyChanges, ChangeWriter, unseal } from './records.js';
 
 /** Whose directory it has to be, and how it is opened. */
@@ -26,18 +26,6 @@ export interface StoreOptions {
   /** The data file does not grow beyond this. */
   bytesLimit: number;
   log: Log;
-}
-
-/** Who kept what is there. */
-export interface StoreIdentity {
-  /** Format of the records. */
-  format: number;
-  role: string;
-  nodeId: string;
-  /** Empty until the node joined one. */
-  clusterId: string;
-  /** Life of the node: as long as it remembers, it is the same (B6). */
-  incarnation: number;
 }
 
 /** Key of the identity; the keys of a role's records are larger. */
@@ -63,7 +51,13 @@ export async function openStore(options: StoreOptions): Promise<NodeStore> {
     try {
       const identity = readIdentity(records, options);
       checkIdentity(identity, options);
-      return new NodeStore({ ...options, records, lock, identity, keepIdentity: (next) => writeIdentity(records, next) });
+      return new NodeStore({
+        ...options,
+        records,
+        lock,
+        identity,
+        keepIdentity: (next) => writeIdentity(records, next),
+      });
     } catch (error) {
       await records.close();
       throw error;
@@ -151,7 +145,9 @@ function readIdentity(records: Records, { directory }: StoreOptions): StoreIdent
 function checkIdentity(kept: StoreIdentity, options: StoreOptions): void {
   const { directory, role, nodeId, clusterId, format } = options;
   if (kept.format > format) {
-    throw new ConfigError(`data-dir: ${directory} is in format ${kept.format}, and this program knows formats up to ${format}`);
+    throw new ConfigError(
+      `data-dir: ${directory} is in format ${kept.format}, and this program knows formats up to ${format}`,
+    );
   }
   if (kept.role !== role || kept.nodeId !== nodeId) {
     throw new ConfigError(`data-dir: ${directory} belongs to ${kept.role} ${kept.nodeId}, not to ${role} ${nodeId}`);
