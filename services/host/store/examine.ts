@@ -2,7 +2,7 @@
 // what it finds, so damage can end the process that reads; better this one than the node.
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import { openRecords, type Records } from './environment.js';
+import { openRecords, type Records, readStats, TRANSACTION_KEY } from './environment.js';
 import { unseal } from './records.js';
 
 const MAGIC = 0xbeef_c0de;
@@ -62,8 +62,11 @@ function findRecordProblem(records: Records): string | null {
     before = key;
     count++;
   }
-  const { entryCount } = records.getStats() as { entryCount: number };
-  return count === entryCount ? null : `it has ${count} records and should have ${entryCount}`;
+  const { transaction, records: expected } = readStats(records);
+  if (count !== expected) return `it has ${count} records and should have ${expected}`;
+  const sealed = records.get(TRANSACTION_KEY);
+  const number = sealed === undefined ? 0 : Number(unseal(TRANSACTION_KEY, sealed));
+  return number === transaction ? null : `it is as of transaction ${number}, and the last one was ${transaction}`;
 }
 
 /** Lets LMDB read what it knows of free pages, as any write does, and takes the write back. */

@@ -6,11 +6,11 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, ren
 import { join } from 'node:path';
 import { ConfigError } from '../config.js';
 import type { Log } from '../log.js';
-import { dataFile, openRecords, type Records } from './environment.js';
+import { commitChanges, dataFile, openRecords, type Records } from './environment.js';
 import { DamageError, findDamage } from './examination.js';
 import { DirectoryLock } from './lock.js';
 import { NodeStore, type StoreIdentity } from './node-store.js';
-import { applyChanges, ChangeWriter, unseal } from './records.js';
+import { ChangeWriter, unseal } from './records.js';
 
 /** Whose directory it has to be, and how it is opened. */
 export interface StoreOptions {
@@ -127,13 +127,7 @@ async function create({ directory, role, nodeId, format }: StoreOptions): Promis
 function writeIdentity(records: Records, identity: StoreIdentity): void {
   const changes = new ChangeWriter();
   changes.put(IDENTITY_KEY, Buffer.from(JSON.stringify(identity)));
-  records.transactionSync(() =>
-    applyChanges(changes.take(), {
-      put: (key, value) => records.putSync(key, value),
-      delete: () => undefined,
-      clear: () => undefined,
-    }),
-  );
+  commitChanges(records, changes.take());
 }
 
 function readIdentity(records: Records, { directory }: StoreOptions): StoreIdentity {

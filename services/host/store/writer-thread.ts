@@ -2,8 +2,7 @@
 // ends. A block that cannot be kept is tried again until it can. Does not know what a block says.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { dataFile, openRecords, type Records } from './environment.js';
-import { applyChanges } from './records.js';
+import { commitChanges, dataFile, openRecords, type Records, readStats } from './environment.js';
 
 /** What the thread is started with. */
 export interface WriterSettings {
@@ -26,8 +25,6 @@ export type WriterReport =
   | { kind: 'closed' };
 
 const RETRY_MS = 250;
-/** Keys that are looked up at once where a range is cleared. */
-const CLEAR_KEYS = 4096;
 const MAP_FULL = -30792;
 
 /** The data file would grow beyond its limit. */
@@ -48,31 +45,15 @@ class Writer {
     const beginMs = performance.now();
     try {
       this.assertRoom(block.length);
-      this.records.transactionSync(() => applyChanges(block, this.target));
+      commitChanges(this.records, block);
     } catch (error) {
       this.onFailed(block, error);
       return;
     }
     this.isStuck = false;
     const flushUs = Math.round((performance.now() - beginMs) * 1000);
-    report({ kind: 'kept', flushUs, fileBytes: this.fileBytes() });
+    report({ kind: 'kept', flushUs, fileBytes: readStats(this.records).fileBytes });
   }
-
-  private readonly target = {
-    put: (key: Buffer, value: Buffer): void => {
-      this.records.putSync(key, value);
-    },
-    delete: (key: Buffer): void => {
-      this.records.removeSync(key);
-    },
-    clear: (start: Buffer, end: Buffer): void => {
-      for (;;) {
-        const keys = [...this.records.getKeys({ start, end, limit: CLEAR_KEYS })];
-        for (const key of keys) this.records.removeSync(key);
-        if (keys.length < CLEAR_KEYS) return;
-      }
-    },
-  };
 
   private onFailed(block: Buffer, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
@@ -85,16 +66,9 @@ class Writer {
     setTimeout(() => this.keep(block), RETRY_MS);
   }
 
-  private fileBytes(): number {
-    const { lastPageNumber, pageSize } = readStats(this.records);
-    return (lastPageNumber + 1) * pageSize;
-  }
-
   /** LMDB makes its map larger by itself, so the limit has to be watched here; pages that are free count as room. */
   private assertRoom(blockBytes: number): void {
-    const { lastPageNumber, pageSize, usedPages } = readStats(this.records);
-    const fileBytes = (lastPageNumber + 1) * pageSize;
-    const freeBytes = Math.max(0, fileBytes - usedPages * pageSize);
+    const { fileBytes, freeBytes } = readStats(this.records);
     const wanted = fileBytes + Math.max(0, 2 * blockBytes - freeBytes);
     if (wanted > this.bytesLimit) throw new LimitReached(`store-bytes-limit (${this.bytesLimit}) is reached`);
   }
@@ -108,23 +82,6 @@ function isPassing(error: unknown): boolean {
   if (error instanceof LimitReached) return true;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'number' && (code > 0 || code === MAP_FULL);
-}
-
-interface TreeStats {
-  treeBranchPageCount: number;
-  treeLeafPageCount: number;
-  overflowPages: number;
-}
-
-function pagesOf(tree: TreeStats): number {
-  return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
-}
-
-/** lmdb-js does not type its statistics. */
-function readStats(records: Records): { lastPageNumber: number; pageSize: number; usedPages: number } {
-  const stats = records.getStats() as TreeStats & { lastPageNumber: number; pageSize: number; free: TreeStats };
-  const META_PAGES = 2;
-  return { ...stats, usedPages: META_PAGES + pagesOf(stats) + pagesOf(stats.free) };
 }
 
 function report(message: WriterReport): void {
