@@ -42,8 +42,6 @@ export interface JoinOptions {
 }
 
 const DRAIN_MS = 3000;
-/** The state of this node is not what the others have; see services/host/stop-marker.ts. */
-export const STOPPED_EXIT_CODE = 76;
 /** How long the end of a node waits for its disk; the process as a whole has five seconds. */
 const FLUSH_MS = 1500;
 
@@ -184,7 +182,7 @@ export class NodeShell {
     const { config, onStopped } = this.options;
     this.log.fatal({ reason }, 'told to stop');
     if (config.dataDir !== '') writeStopMarker(config.dataDir, reason);
-    if (onStopped === undefined) process.exit(STOPPED_EXIT_CODE);
+    if (onStopped === undefined) process.exit(ExitCode.toldToStop);
     onStopped(reason);
   };
 
