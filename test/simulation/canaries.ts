@@ -134,6 +134,23 @@ const OVERTAKING: PlanOverrides = {
   faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
+/** Replicas crash all the time and are soon back with slow disks, mostly while an epoch begins. */
+const CRASHING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ durability: 'disk', diskUs: 10_000, checkpointEntries: 5, replicaCrashAtStrike: 1, replicaCrashes: 6 },
+  ...{ powerLosses: 2, diskObstructions: 2, witnessCrashes: 0, witnessCrashAtStrike: 0, clientLossAtStrike: 0.2 },
+};
+
+/** The same where most writes are weak, so that few are with the witnesses alone. */
+const CRASHING_WEAK: PlanOverrides = { ...CRASHING, strong: 0.2, clientLosses: 1 };
+
+/** The same with little loss but frames that come late and twice, the coordinators' too. */
+const CRASHING_LATE: PlanOverrides = {
+  ...CRASHING,
+  ...{ cutOff: 0, replicaCrashes: 12, powerLosses: 0, diskUs: 4000, announceUs: 500 },
+  faults: { ...NO_FAULTS, duplicate: 0.3, tail: 0.3, tailUs: 20_000, reorders: true },
+};
+
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
   replica(
@@ -253,6 +270,10 @@ export const CANARIES: readonly Canary[] = [
     { mayReportLed: () => true },
     { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
   ),
+  replica('C6: a replica counts as one that has what its disk does not', { acknowledgedSlot: (v) => v }, CRASHING_WEAK),
+  replica('C6: a fence is answered before it is kept', { mayAnswerFence: () => true }, CRASHING),
+  replica('C4: a replica that was started anew leads the same epoch again', { mayLead: () => true }, CRASHING_LATE),
+  { name: 'C5: the state is kept before the sessions are', rules: { tearsCheckpoints: true }, overrides: CRASHING },
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
 
