@@ -69,14 +69,20 @@ describe('C6: kept before it is said', () => {
     assert.deepEqual(replica.fenced(), [2, 2], 'the cut entries are not found again');
   });
 
-  it('C6: entries that were cut while their batch was under way are not acknowledged by it', () => {
-    const replica = follower();
-    replica.follow(1, [0, 0], [entry(1), entry(1), entry(1)]);
-    replica.configure(2, 1);
-    replica.follow(2, [1, 1], [entry(2), entry(2)]);
-    replica.keep(1);
-    replica.follow(2, [3, 2], []);
-    assert.ok((replica.matched() ?? 0) <= 1, 'slots 2 and 3 of the first batch are those of epoch 1');
+  it('C6: entries that were cut are not acknowledged, be their batch kept before or after', () => {
+    for (const isKeptBefore of [true, false]) {
+      const replica = follower();
+      replica.follow(1, [0, 0], [entry(1), entry(1), entry(1)]);
+      if (isKeptBefore) replica.keepAll();
+      replica.configure(2, 1);
+      if (isKeptBefore) replica.keepAll();
+      replica.take('replicated');
+      replica.follow(2, [1, 1], [entry(2), entry(2)]);
+      if (!isKeptBefore) replica.keep(2);
+      assert.equal(replica.matched(), 1, 'slots 2 and 3 on the disk are those of epoch 1');
+      replica.keepAll();
+      assert.equal(replica.matched(), 3);
+    }
   });
 
   it('C6: the leader counts itself only for what it keeps', () => {
@@ -136,19 +142,14 @@ describe('C6: kept before it is said', () => {
     assert.deepEqual(answers({ maySpeak: () => true }), [1, undefined]);
   });
 
-  it('entries stay in the log until they are kept, though all others have them', () => {
-    const replica = leader();
-    replica.configure(1, 0, 1);
-    const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1 };
-    const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
-    for (let seq = 1; seq <= 60; seq++) {
-      const writes = [write(`1#${seq}`, { x: '1' })];
-      replica.turn({ kind: 'session', frame: { ...frame, ...reads, writes, trace: undefined, upkeep: undefined } });
-    }
+  it('entries stay in the log until they are handed over, though all others have them and they are committed', () => {
+    const replica = follower();
+    for (let slot = 1; slot <= 60; slot++)
+      replica.follow(1, [slot - 1, slot === 1 ? 0 : 1], [entry(1, `1#${slot}`)], slot, slot);
     assert.ok(replica.waiting.length <= 32, 'batches under way are bounded');
     replica.keepAll();
     replica.restart();
-    assert.equal(replica.core.inspect().lastSlot, 61);
+    assert.equal(replica.core.inspect().lastSlot, 60);
   });
 
   it('E9, E8: a write that is only held is not confirmed by a replica that would forget it', () => {
@@ -264,6 +265,27 @@ describe('C5: what is kept is whole', () => {
     );
   });
 
+  it('C5: no checkpoint leaves a gap to the log, however much is new at once', () => {
+    const source = {
+      ...{ log: new ReplicaLog(2), state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0 },
+      options: { checkpointEntries: 10, checkpointBytes: 1 << 30 },
+    };
+    const journal = new Journal(source);
+    for (let slot = 1; slot <= 40_000; slot++) {
+      source.log.append(entry(1));
+      source.state.apply(slot, undefined);
+    }
+    source.commitSlot = 40_000;
+    const outputs: OutputOf<'persist'>[] = [];
+    journal.onTurnEnd(outputs);
+    const disk = new ReplicaDisk();
+    for (const { batch } of outputs) {
+      disk.keep(batch);
+      assert.ok(batch.promises.commitSlot < batch.firstSlot + batch.entries.length);
+    }
+    assert.deepEqual([outputs.length, disk.image()?.slot], [4, 40_000]);
+  });
+
   it('durability memory keeps nothing and asks for nothing', () => {
     const log = new ReplicaLog(2);
     const state = new AppliedState(1, replicaRules);
@@ -306,7 +328,7 @@ describe('a state that replaces the kept one', () => {
     const journal = new Journal(source);
     for (let slot = 1; slot <= 3; slot++) source.log.append(entry(1));
     const outputs: OutputOf<'persist'>[] = [];
-    journal.onTurnEnd(outputs as never);
+    journal.onTurnEnd(outputs);
     journal.beginAside();
     journal.buildAside(piece('a', 7));
     journal.noteCut(0);
@@ -316,7 +338,7 @@ describe('a state that replaces the kept one', () => {
     source.state = new AppliedState(1, replicaRules);
     source.state.load({ slot: 9, keys: [], sessions: [], expired: [], forgottenSlots: [] });
     journal.install({ floor: 9, floorEpoch: 1 }, piece('b', 9));
-    journal.onTurnEnd(outputs as never);
+    journal.onTurnEnd(outputs);
     assert.deepEqual(
       outputs.map(({ batch }) => batch.checkpoint?.step),
       [undefined, 'begin', 'build', 'install'],

@@ -98,10 +98,10 @@ export class LoneReplica {
   }
 
   /** Hears of r1, which leads `epoch`: entries after a slot. */
-  follow(epoch: number, prev: [slot: number, epoch: number], entries: LogEntry[], commitSlot = 0): void {
+  follow(epoch: number, prev: [slot: number, epoch: number], entries: LogEntry[], commitSlot = 0, stored = 0): void {
     const frame: ReplicateRequest = {
       ...{ clusterId: CLUSTER, epoch, leader: 1, prevSlot: prev[0], prevEpoch: prev[1], entries, commitSlot },
-      ...{ openSlot: 0, round: 0, storedEverywhere: 0, trace: undefined, learner: 0, snapshot: undefined },
+      ...{ openSlot: 0, round: 0, storedEverywhere: stored, trace: undefined, learner: 0, snapshot: undefined },
       inquiry: undefined,
     };
     this.turn({ kind: 'replicate', frame });
