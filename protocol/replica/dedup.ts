@@ -42,8 +42,8 @@ export class DedupTable {
     return this.#sessions.get(session);
   }
 
-  /** Notes an execution. `command.seq` is the session's next. */
-  note(command: Command, slot: number, result: WriteResult): void {
+  /** Notes an execution. `command.seq` is the session's next; results up to `forgetThrough` go. */
+  note(command: Command, slot: number, result: WriteResult, forgetThrough: number = command.ackedThrough): void {
     let record = this.#sessions.get(command.session);
     if (record === undefined) {
       record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
@@ -52,13 +52,18 @@ export class DedupTable {
     record.lastSeq = command.seq;
     record.lastSlot = slot;
     if (command.strong) record.results.set(command.seq, { slot, result });
-    if (command.ackedThrough > record.ackedThrough) {
-      record.ackedThrough = Math.min(command.ackedThrough, command.seq - 1);
+    if (forgetThrough > record.ackedThrough) {
+      record.ackedThrough = Math.min(forgetThrough, command.seq - 1);
       for (const seq of record.results.keys()) {
         if (seq > record.ackedThrough) break;
         record.results.delete(seq);
       }
     }
+  }
+
+  /** The session has ended. */
+  drop(session: number): void {
+    this.#sessions.delete(session);
   }
 
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {

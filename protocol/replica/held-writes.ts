@@ -2,7 +2,7 @@
 // the relay (E9). A write stays here until it is committed, not merely in the log, because a log can be cut.
 
 import type { Slab } from '../bytes.js';
-import { copyCommand } from '../command.js';
+import { commandBytes, copyCommand } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 
 /** Writes of one session that are relayed at a time, oldest first. */
@@ -24,18 +24,24 @@ interface HeldSession {
 
 /** Held writes by session and seq. */
 export class HeldWrites {
-  readonly #limit: number;
+  readonly #limits: { writes: number; bytes: number };
   readonly #slab: Slab;
   readonly #sessions = new Map<number, HeldSession>();
   #size = 0;
+  #bytes = 0;
 
-  constructor(limit: number, slab: Slab) {
-    this.#limit = limit;
+  constructor(limits: { writes: number; bytes: number }, slab: Slab) {
+    this.#limits = limits;
     this.#slab = slab;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes of the commands, to within their envelopes. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   has(session: number, seq: number): boolean {
@@ -47,7 +53,7 @@ export class HeldWrites {
     const { session, seq } = write.command;
     let held = this.#sessions.get(session);
     if (held?.writes.has(seq)) return true;
-    if (this.#size >= this.#limit) return false;
+    if (this.#size >= this.#limits.writes || this.#bytes >= this.#limits.bytes) return false;
     if (held === undefined) {
       held = { writes: new Map(), highest: 0, isOrdered: true };
       this.#sessions.set(session, held);
@@ -58,6 +64,7 @@ export class HeldWrites {
     const command = copyCommand(write.command, this.#slab);
     held.writes.set(seq, { write: { ...write, command }, sinceUs: nowUs });
     this.#size++;
+    this.#bytes += commandBytes(command);
     return true;
   }
 
@@ -65,12 +72,21 @@ export class HeldWrites {
   release(session: number, seq: number): void {
     const writes = this.#sessions.get(session)?.writes;
     if (writes === undefined) return;
-    for (const held of writes.keys()) {
+    for (const [held, { write }] of writes) {
       if (held > seq) continue;
       writes.delete(held);
       this.#size--;
+      this.#bytes -= commandBytes(write.command);
     }
     if (writes.size === 0) this.#sessions.delete(session);
+  }
+
+  /** Up to `limit` writes of one session, lowest seq first, whatever their age. */
+  of(session: number, limit: number): CheckedWrite[] {
+    const held = this.#sessions.get(session);
+    if (held === undefined) return [];
+    if (!held.isOrdered) restoreOrder(held);
+    return [...held.writes.values()].slice(0, limit).map(({ write }) => write);
   }
 
   /**

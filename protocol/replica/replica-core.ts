@@ -8,6 +8,7 @@ import {
   type CheckedWrite,
   type ClusterConfig,
   type CollectResponse,
+  type Command,
   EpochStatus,
   type FenceRequest,
   type LeadRequest,
@@ -135,6 +136,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       logBytes: log.bytes,
       keys: state.store.size,
       sessions: state.dedup.size,
+      endedRanges: state.ended.rangeCount,
       held: held.size,
       weakReadsWaiting: this.#weakReads.size,
       commitSlot: this.#node.commitSlot,
@@ -156,6 +158,16 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     };
   }
 
+  /** Sessions of the dedup table, for tests. */
+  sessions(): number[] {
+    return [...this.#node.state.dedup].map(([session]) => session);
+  }
+
+  /** Whether the end of a session was applied here. */
+  hasEnded(session: number): boolean {
+    return this.#node.state.ended.has(session);
+  }
+
   /** Visits every key and value as text, in order. */
   forEachKey(visit: (key: string, value: string) => void): void {
     this.#node.state.store.forEach((key, { value }) => visit(key, value ?? ''));
@@ -175,6 +187,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     for (const query of frame.ackQueries) this.#onAckQuery(query.session, query.seq, client);
     for (const read of frame.weakReads) this.#weakReads.onRead(read, client);
     if (leads === null) return;
+    if (frame.upkeep !== undefined) leads.onUpkeep(frame.upkeep, client);
     for (const read of frame.strongReads) leads.onStrongRead(read, client);
     for (const read of frame.confirmedReads) leads.onConfirmedRead(read, client);
   }
@@ -183,7 +196,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   #ignoreStrong(frame: SessionRequest, client: number): Leader | null {
     const node = this.#node;
     if (this.#leader !== null && node.isOpen) return this.#leader;
-    const strong = frame.strongReads.length + frame.confirmedReads.length > 0 || frame.writes.some(isStrong);
+    const { strongReads, confirmedReads, upkeep } = frame;
+    const strong =
+      strongReads.length + confirmedReads.length > 0 || upkeep !== undefined || frame.writes.some(isStrong);
     if (!strong) return null;
     if (this.#leader === null) node.refuse(client, RefusalCode.notLeader, `replica ${node.options.id} does not lead`);
     else node.refuse(client, RefusalCode.notOpen, `epoch ${node.epoch} is not open`);
@@ -194,6 +209,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (!hasCommand(write)) return;
     const { session, seq, strong } = write.command;
     const node = this.#node;
+    if (this.#ignoreEnded(write.command, client, leader)) return;
     node.clientOf.set(session, client);
     if (!strong) {
       const committed = seq <= node.state.dedup.lastSeq(session);
@@ -206,8 +222,19 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     leader?.onWrite(write, client);
   }
 
+  /** F5: a write of a session that is over, or that the leader asks about: held now it could be acknowledged and lost. */
+  #ignoreEnded({ session, seq, strong }: Command, client: number, leader: Leader | null): boolean {
+    const node = this.#node;
+    if (leader !== null) return leader.refusesEnded(session, client, { seq });
+    if (node.isEnded(session)) node.refuseEnded(session, client, { seq });
+    else if (strong || !node.asked.has(session)) return false;
+    else node.refuse(client, RefusalCode.full, `session ${session} is being asked about`, { session, seq });
+    return true;
+  }
+
   /** What became of a weak write, said over the stream whatever the ack transport. */
   #onAckQuery(session: number, seq: number, client: number): void {
+    if (this.#node.isEnded(session)) return this.#node.refuseEnded(session, client, { seq });
     const { state, held, replies } = this.#node;
     if (seq <= state.dedup.lastSeq(session)) {
       replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
@@ -238,6 +265,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     }
     this.#commitThrough(Math.min(frame.commitSlot, this.#verifiedSlot));
     if (frame.openSlot > 0) node.openSlot = frame.openSlot;
+    if (frame.inquiry !== undefined) node.asked.onInquiry(frame.inquiry);
     node.log.dropThrough(Math.min(frame.storedEverywhere, node.commitSlot));
     this.#owe({ ok: true, matchSlot: this.#verifiedSlot });
   }
@@ -262,9 +290,10 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   #commitThrough(slot: number): void {
     const { log, state, held, counts } = this.#node;
     for (let next = this.#node.commitSlot + 1; next <= slot; next++) {
-      const command = log.at(next)?.command;
+      const { command, expiry } = log.at(next) ?? {};
       this.#node.commitSlot = next;
-      state.apply(next, command);
+      if (expiry !== undefined) this.#node.endSessions(next, expiry.sessions);
+      else state.apply(next, command);
       if (command === undefined) continue;
       counts.committed++;
       held.release(command.session, command.seq);
@@ -284,13 +313,19 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch !== node.epoch || this.#leader === null) return;
     this.#leader.onResponse(frame);
-    if (node.isOpen) for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    if (!node.isOpen) return;
+    for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    this.#leader.onAnswer('replica', frame.replica, frame.inquiry);
   }
 
   #onCollected(frame: CollectResponse): void {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch !== node.epoch || this.#leader === null) return;
-    if (node.isOpen) for (const write of frame.stale) if (hasCommand(write)) this.#leader.onRelayed(write);
+    if (!node.isOpen) return;
+    for (const write of frame.stale) if (hasCommand(write)) this.#leader.onRelayed(write);
+    // A1: another life of that name has not what this one recorded.
+    if (node.config?.witnesses[frame.witness]?.incarnation !== frame.incarnation) return;
+    this.#leader.onAnswer('witness', frame.witness, frame.inquiry);
   }
 
   #onConfig(config: ClusterConfig): void {
@@ -357,7 +392,14 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   /** E9: what this replica has held for long goes to the leader with the next answer. */
   #maybeRelay(answer: ReplicateResponse): void {
-    const { counts, held, nowUs, options } = this.#node;
+    const { asked, counts, held, nowUs, options } = this.#node;
+    if (asked.isOwed) {
+      const { number, held: relayed } = asked.answer((session, limit) => held.of(session, limit));
+      answer.inquiry = number;
+      answer.relayed = relayed;
+      counts.relayed += relayed.length;
+      return;
+    }
     if (nowUs < this.#nextRelayUs) return;
     this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
     answer.relayed = held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH);
@@ -374,6 +416,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#answer = null;
     this.#round = 0;
     this.#verifiedSlot = node.commitSlot;
+    node.asked.clear();
     // Half-written frames carry the old epoch, so they may not take in anything of the new one.
     node.replies.clear();
     node.acks.clear();

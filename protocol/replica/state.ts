@@ -2,6 +2,7 @@
 // together, in slot order, when a slot is committed, and at no other time (C2, C5).
 
 import type { Command, WriteResult } from '../messages.js';
+import { SessionSet } from '../session-set.js';
 import { DedupTable } from './dedup.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
 import type { ReplicaRules } from './rules.js';
@@ -11,6 +12,8 @@ import { Store, type Version } from './store.js';
 export class AppliedState {
   readonly store: Store;
   readonly dedup = new DedupTable();
+  /** Sessions whose end was applied: none of their writes is ever executed again (F5). */
+  readonly ended = new SessionSet();
   readonly #rules: ReplicaRules;
   #appliedSlot = 0;
 
@@ -31,7 +34,8 @@ export class AppliedState {
   apply(slot: number, command: Command | undefined): WriteResult | null {
     if (slot !== this.#appliedSlot + 1) throw new Error(`slot ${slot} applied after ${this.#appliedSlot}`);
     this.#appliedSlot = slot;
-    if (command === undefined || this.#rules.isDuplicate(command.seq, this.dedup.lastSeq(command.session))) return null;
+    if (command === undefined || this.#rules.isEnded(command.session, this.ended)) return null;
+    if (this.#rules.isDuplicate(command.seq, this.dedup.lastSeq(command.session))) return null;
     const keys = keysOf(command);
     const result = decideResult(command, keys, {
       lookup: (key) => this.store.get(key),
@@ -43,8 +47,17 @@ export class AppliedState {
         this.store.write(key, { value: mutationValue(command, i), slot, session, seq });
       });
     }
-    this.dedup.note(command, slot, result);
+    this.dedup.note(command, slot, result, this.#rules.forgetsThrough(command));
     return result;
+  }
+
+  /** Applies the entry of the next slot where it ends sessions: their records go, their ids are remembered. */
+  end(slot: number, sessions: readonly number[]): void {
+    this.apply(slot, undefined);
+    for (const session of sessions) {
+      this.dedup.drop(session);
+      this.ended.add(session);
+    }
   }
 
   /** A number that is equal on two replicas with equal state; 32-bit FNV over keys, versions and sessions in order. */
@@ -60,6 +73,7 @@ export class AppliedState {
     for (const [session, { lastSeq, ackedThrough, results }] of sessions) {
       mix(`${session}:${lastSeq}:${ackedThrough}:${[...results.keys()].join()};`);
     }
+    for (const { first, last } of this.ended.toRanges()) mix(`${first}-${last};`);
     return hash >>> 0;
   }
 }
