@@ -3,38 +3,25 @@
 
 import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
-import type { Coordination } from './coordination.js';
-import type { CoordinatorProcess } from './coordinator-process.js';
+import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
+import { type FaultTargets, listPairs, namesOf, type Pair } from './pairs.js';
 import type { ReplicaProcess } from './replica-process.js';
-import type { WitnessProcess } from './witness-process.js';
-
-/** What faults can strike. */
-export interface FaultTargets {
-  replicas: readonly ReplicaProcess[];
-  witnesses: readonly WitnessProcess[];
-  clients: readonly ClientProcess[];
-  coordination: Coordination;
-  restartWitness(index: number): void;
-}
-
-/** Two processes with streams between them. */
-type Pair =
-  | { kind: 'clientReplica'; client: ClientProcess; replica: ReplicaProcess }
-  | { kind: 'clientWitness'; client: ClientProcess; witness: WitnessProcess }
-  | { kind: 'replicas'; one: ReplicaProcess; other: ReplicaProcess }
-  | { kind: 'replicaWitness'; replica: ReplicaProcess; witness: WitnessProcess }
-  | { kind: 'coordinator'; coordinator: CoordinatorProcess; node: ReplicaProcess | WitnessProcess };
 
 /** The faults of one run. */
 export class Faults {
   private readonly pairs: Pair[];
+  private readonly interruptions: Interruptions;
 
   constructor(
     private readonly world: World,
     private readonly targets: FaultTargets,
   ) {
     this.pairs = listPairs(targets);
+    this.interruptions = new Interruptions(world, targets, {
+      pairs: this.pairs,
+      breakStreams: (pair, downUs) => this.breakStreams(pair, downUs),
+    });
   }
 
   /** Sets everything going. */
@@ -43,11 +30,14 @@ export class Faults {
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
+    this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
+    this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
   }
 
   /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
   heal(): void {
     this.world.network.heal();
+    this.interruptions.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -166,13 +156,19 @@ export class Faults {
   }
 
   private reconnect(): void {
-    const { random, network, timeline } = this.world;
+    const { random } = this.world;
     const pair = random.pick(this.pairs);
+    this.breakStreams(pair, random.below(5000));
+  }
+
+  /** Ends the streams of a pair, and opens new ones after a while. */
+  private breakStreams(pair: Pair, downUs: number): void {
+    const { network, timeline } = this.world;
     const [one, other] = namesOf(pair);
     network.breakStreams(one, other);
     this.world.note(() => `streams between ${one} and ${other} break`);
     this.announceDown(pair);
-    timeline.after(random.below(5000), () => {
+    timeline.after(downUs, () => {
       network.restoreStreams(one, other);
       this.announceUp(pair);
     });
@@ -211,36 +207,5 @@ export class Faults {
         // Nobody is told: what a lost collection would have removed is reported as stale.
         return;
     }
-  }
-}
-
-function listPairs({ replicas, witnesses, clients, coordination }: FaultTargets): Pair[] {
-  const pairs: Pair[] = [];
-  for (const coordinator of coordination.processes) {
-    for (const node of [...replicas, ...witnesses]) pairs.push({ kind: 'coordinator', coordinator, node });
-  }
-  for (const client of clients) {
-    for (const replica of replicas) pairs.push({ kind: 'clientReplica', client, replica });
-    for (const witness of witnesses) pairs.push({ kind: 'clientWitness', client, witness });
-  }
-  for (const one of replicas) {
-    for (const other of replicas) if (one.index < other.index) pairs.push({ kind: 'replicas', one, other });
-    for (const witness of witnesses) pairs.push({ kind: 'replicaWitness', replica: one, witness });
-  }
-  return pairs;
-}
-
-function namesOf(pair: Pair): [string, string] {
-  switch (pair.kind) {
-    case 'clientReplica':
-      return [pair.client.name, pair.replica.name];
-    case 'clientWitness':
-      return [pair.client.name, pair.witness.name];
-    case 'replicas':
-      return [pair.one.name, pair.other.name];
-    case 'coordinator':
-      return [pair.coordinator.name, pair.node.name];
-    case 'replicaWitness':
-      return [pair.replica.name, pair.witness.name];
   }
 }

@@ -30,12 +30,11 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
     super(`r${index}`, world, core);
   }
 
-  override input(input: ReplicaInput): void {
+  protected override onInput(input: ReplicaInput): void {
     if (input.kind === 'replicate') this.replicationSource = input.frame.leader;
     if (input.kind === 'session') this.observeRequest(input.frame);
     if (input.kind === 'replicated') this.world.census.count('relay', input.frame.relayed.length);
     if (input.kind === 'collected') this.world.census.count('staleReport', input.frame.stale.length);
-    super.input(input);
   }
 
   protected override carryOut(output: ReplicaOutput): void {

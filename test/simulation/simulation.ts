@@ -97,7 +97,7 @@ class Simulation implements World {
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
     this.rules = rules;
-    this.random = new SeededRandom(plan.seed);
+    this.random = new SeededRandom(plan.seed, plan.salt === 0 ? 0 : 2_000_000 + plan.salt);
     this.transcript = transcript ?? null;
     const { timeline, random, census } = this;
     this.network = new Network({ timeline, random, census, ...plan });
@@ -156,7 +156,9 @@ class Simulation implements World {
   publish(from: string, id: number, input: ClientInput, describe: () => string): void {
     const node = this.clients.get(`c${id}`);
     if (node === undefined) return;
+    const { epoch } = this.coordination.config;
     this.network.publish(() => {
+      if (this.coordination.config.epoch > epoch) this.census.count('ackOfOldEpoch');
       this.note(() => `${from}⇝${node.name} ${describe()}`);
       node.input(input);
     });

@@ -33,12 +33,11 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
     super(`w${index}`, world, core);
   }
 
-  override input(input: WitnessInput): void {
+  protected override onInput(input: WitnessInput): void {
     if (input.kind === 'collect' && input.frame.epoch >= this.collectEpoch) {
       this.collectSource = input.frame.leader;
       this.collectEpoch = input.frame.epoch;
     }
-    super.input(input);
   }
 
   protected override carryOut(output: WitnessOutput): void {
