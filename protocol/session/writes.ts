@@ -304,12 +304,14 @@ export class Writes {
     const session = this.#context.sessions.get(op.session);
     session?.unanswered.delete(op.seq);
     if (session !== undefined) this.#resolve(op, session, { status: 'executed', slot: at.slot, result });
-    if (op.isAnswered || !op.command.strong) return;
-    const answer = createAnswer('slow', at.epoch);
-    answer.slowReason = op.slowReason ?? 'overtaken';
-    this.#fill(answer, op, result, at.slot);
-    this.#context.complete(op.call, answer);
-    op.call = 0;
+    if (!op.isAnswered && op.command.strong) {
+      const answer = createAnswer('slow', at.epoch);
+      answer.slowReason = op.slowReason ?? 'overtaken';
+      this.#fill(answer, op, result, at.slot);
+      this.#context.complete(op.call, answer);
+      op.call = 0;
+    }
+    // Also where the fast path had answered after the commit notice: then this is the last thing to wait for.
     if (session?.isClosing) this.#forgetIfDone(session);
   }
 

@@ -121,6 +121,15 @@ const OVERTAKING: PlanOverrides = {
   faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
+/** Sessions come and go, and clients are silent for longer than a lease while others hold what they wrote. */
+const EXPIRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ clients: 4, sessionsPerClient: 2, strong: 0.2, keys: 6, viewChanges: 0, clientLossAtStrike: 0, isTight: false },
+  ...{ sessionLeaseUs: 40_000, sessionChurn: 0.05, silenceEveryUs: 5000, clockDrift: 0, relayAfterUs: 400_000 },
+  mix: { put: 50, get: 30, delete: 0, compareAndSet: 20, batch: 0, scan: 0 },
+  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
+};
+
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
   replica(
@@ -224,6 +233,13 @@ export const CANARIES: readonly Canary[] = [
     'D6: the epoch opens before what was recovered is on a majority',
     { mayReportLed: () => true },
     { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
+  ),
+  replica('F5: sessions end before anybody was asked what is left of them', { mayEnd: () => true }, EXPIRING),
+  replica('F5: the record of a session goes and its id is not remembered', { isEnded: () => false }, EXPIRING),
+  replica(
+    'F3: results are forgotten before the client has acknowledged them',
+    { forgetsThrough: () => Number.POSITIVE_INFINITY },
+    EXPIRING,
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];

@@ -93,6 +93,8 @@ class Simulation implements World {
   private isOver = false;
   private unrest: string[] = [];
   private calls = 0;
+  /** When the end of a session was first seen in a log. */
+  private readonly endings = new Map<number, number>();
 
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
@@ -164,6 +166,12 @@ class Simulation implements World {
     });
   }
 
+  noteEnding(session: number): void {
+    if (this.endings.has(session)) return;
+    this.census.count('sessionEnded');
+    this.endings.set(session, this.timeline.nowUs);
+  }
+
   nextCall(): number {
     return ++this.calls;
   }
@@ -207,7 +215,7 @@ class Simulation implements World {
     for (const { id, index, incarnation } of replicas) {
       const core = new ReplicaCore({
         ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries: this.plan.logKeptEntries },
+        ...{ weakWaitUs: 20_000, relayAfterUs: this.plan.relayAfterUs, sessionLeaseUs: this.plan.sessionLeaseUs, logKeptEntries: this.plan.logKeptEntries },
         ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
         ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
       });
@@ -228,7 +236,7 @@ class Simulation implements World {
   private createWitness(index: number, incarnation: number): WitnessCore {
     return new WitnessCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
-      ...{ staleAfterUs: 30_000 },
+      ...{ staleAfterUs: this.plan.relayAfterUs },
       ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
       ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
     });
@@ -250,7 +258,7 @@ class Simulation implements World {
     for (let clientId = 1; clientId <= this.plan.clients; clientId++) {
       const core = new ClientCore({
         ...{ clusterId, clientId, config, writeSetLimit: this.plan.writeSetLimit },
-        ...{ ackWaitUs: 20_000, retryUs: 50_000 },
+        ...{ ackWaitUs: 20_000, retryUs: 50_000, aliveEveryUs: this.plan.sessionLeaseUs / 4 },
         ...(rules.session === undefined ? {} : { rules: rules.session }),
       });
       const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
@@ -314,7 +322,8 @@ class Simulation implements World {
 
   private awaitRest(untilUs: number, isFinishing: boolean): void {
     this.timeline.after(REST_CHECK_US, () => {
-      this.unrest = isFinishing ? [...this.findUnrest(), ...this.findFullPools()] : this.findUnrest();
+      this.unrest = this.findUnrest();
+      if (isFinishing) this.unrest.push(...this.findFullPools(), ...this.findLeftSessions());
       if (this.unrest.length === 0 && !isFinishing) {
         this.workload.finish();
         this.awaitRest(this.timeline.nowUs + REST_US, true);
@@ -347,6 +356,17 @@ class Simulation implements World {
     });
   }
 
+  /** Where leases are short, only sessions that somebody has open are left. */
+  private findLeftSessions(): string[] {
+    if (this.plan.sessionLeaseUs > REST_US / 4) return [];
+    const open = new Set(this.workload.sessions().map(({ session }) => session));
+    return this.replicaCores.flatMap((core, index) => {
+      if (this.replicas[index]?.isAlive !== true) return [];
+      const left = core.sessions().filter((session) => !open.has(session));
+      return left.length === 0 ? [] : [`r${index} still keeps sessions ${left.join(', ')}`];
+    });
+  }
+
   /** Equal logs, equal state: on every replica that lives. */
   private findDifferences(): string[] {
     const states = this.replicaCores
@@ -367,6 +387,7 @@ class Simulation implements World {
 
   private result(): SimulationResult {
     const { plan, census, timeline, unrest } = this;
+    this.workload.noteLosses(this.endings, (session) => this.replicaCores.some((core) => core.hasEnded(session)));
     return {
       plan,
       history: this.workload.history,
