@@ -106,7 +106,11 @@ export function describeSessionResponse(frame: SessionResponse): string {
     ) +
     list('acked', frame.weakAcks, describeId) +
     list('committed', frame.commitNotices, (notice) => `${notice.session}≥${notice.through}@${notice.slot}`) +
-    list('refused', frame.refusals, (refusal) => `${refusal.code} ${refusal.session}#${refusal.seq} n${refusal.nonce}`) +
+    list(
+      'refused',
+      frame.refusals,
+      (refusal) => `${refusal.code} ${refusal.session}#${refusal.seq} n${refusal.nonce}`,
+    ) +
     list('outcomes', frame.outcomes, (outcome) => `q${outcome.nonce} ${outcome.status}@${outcome.slot}`)
   );
 }
@@ -120,7 +124,9 @@ export function describeReplicateRequest(frame: ReplicateRequest): string {
   const entries = list('entries', frame.entries, (entry) =>
     entry.expiry !== undefined
       ? `end(${entry.expiry.sessions.join(' ')}):e${entry.epoch}`
-      : entry.command === undefined ? `own(e${entry.epoch})` : `${describeCommand(entry.command)}:e${entry.epoch}`,
+      : entry.command === undefined
+        ? `own(e${entry.epoch})`
+        : `${describeCommand(entry.command)}:e${entry.epoch}`,
   );
   return `replicate e${frame.epoch} after ${frame.prevSlot}(e${frame.prevEpoch})${entries} commit ${frame.commitSlot} open ${frame.openSlot} round ${frame.round}${describeInquiry(frame.inquiry)}`;
 }

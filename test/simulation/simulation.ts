@@ -9,7 +9,7 @@ import type { ClientInput, ReplicaInput, WitnessInput } from '../../protocol/cor
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
-import type { ReplicaRules } from '../../protocol/replica/rules.js';
+import { type ReplicaRules, replicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
 import type { WitnessRules } from '../../protocol/witness/rules.js';
@@ -18,6 +18,7 @@ import type { HistoryEvent } from '../checkers/history.js';
 import { Census } from './census.js';
 import { ClientProcess } from './client-process.js';
 import { Coordination } from './coordination.js';
+import { Executions } from './executions.js';
 import { Faults } from './faults.js';
 import { clusterIdOf, createFirstConfig } from './first-config.js';
 import { Network } from './network.js';
@@ -27,7 +28,7 @@ import { SeededRandom } from './random.js';
 import { ReplicaProcess } from './replica-process.js';
 import { Timeline } from './timeline.js';
 import { WitnessProcess } from './witness-process.js';
-import { Workload } from './workload.js';
+import { describeEvent, Workload } from './workload.js';
 
 /** Rules that take the place of the real ones; for canaries. */
 export interface ReplacedRules {
@@ -47,6 +48,8 @@ export interface SimulationResult {
   finalState: Map<string, string>;
   /** What should have come to rest and did not, as sentences; empty if all is well. */
   unrest: string[];
+  /** Executions that should not have been or that are missing, as sentences. */
+  faults: string[];
   census: Census;
   /** Virtual microseconds. */
   durationUs: number;
@@ -93,6 +96,7 @@ class Simulation implements World {
   private isOver = false;
   private unrest: string[] = [];
   private calls = 0;
+  private readonly executions = new Executions();
   /** When the end of a session was first seen in a log. */
   private readonly endings = new Map<number, number>();
 
@@ -215,9 +219,14 @@ class Simulation implements World {
     for (const { id, index, incarnation } of replicas) {
       const core = new ReplicaCore({
         ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: this.plan.relayAfterUs, sessionLeaseUs: this.plan.sessionLeaseUs, logKeptEntries: this.plan.logKeptEntries },
+        ...{
+          weakWaitUs: 20_000,
+          relayAfterUs: this.plan.relayAfterUs,
+          sessionLeaseUs: this.plan.sessionLeaseUs,
+          logKeptEntries: this.plan.logKeptEntries,
+        },
         ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-        ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
+        rules: this.executions.watch(this.rules.replica ?? replicaRules),
       });
       const node = new ReplicaProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
@@ -387,12 +396,18 @@ class Simulation implements World {
 
   private result(): SimulationResult {
     const { plan, census, timeline, unrest } = this;
-    this.workload.noteLosses(this.endings, (session) => this.replicaCores.some((core) => core.hasEnded(session)));
+    const hasEnded = (session: number) => this.replicaCores.some((core) => core.hasEnded(session));
+    const kept = this.workload.noteLosses(this.endings, hasEnded);
+    const missing = kept.filter((event) => !this.executions.has(event));
+    const faults = missing.map(
+      (event) => `${describeEvent(event)} was witnessed before its session ended, and is lost`,
+    );
     return {
       plan,
       history: this.workload.history,
       finalState: this.finalState(),
       unrest,
+      faults: [...this.executions.faults, ...faults],
       census,
       durationUs: timeline.nowUs,
     };

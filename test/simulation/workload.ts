@@ -146,7 +146,14 @@ export class Workload {
 
   private fill(caller: Caller): void {
     const { plan, timeline, random } = this.world;
-    while (caller.client.isAlive && !this.isFinishing && !caller.isOver && !caller.isClosing && caller.inFlight < plan.depth && this.submitted < plan.operations) {
+    while (
+      caller.client.isAlive &&
+      !this.isFinishing &&
+      !caller.isOver &&
+      !caller.isClosing &&
+      caller.inFlight < plan.depth &&
+      this.submitted < plan.operations
+    ) {
       this.submitted++;
       caller.inFlight++;
       const operation = this.draw(caller);
@@ -330,16 +337,21 @@ export class Workload {
 
   /**
    * E8: of a session that has ended, a weak write that was only ever acknowledged by one replica may be lost. One that was
-   * witnessed before the end was put into a log may not, whatever its client was told.
+   * witnessed before the end was put into a log may not, whatever its client was told; those are returned.
    */
-  noteLosses(endings: ReadonlyMap<number, number>, hasEnded: (session: number) => boolean): void {
+  noteLosses(endings: ReadonlyMap<number, number>, hasEnded: (session: number) => boolean): HistoryEvent[] {
+    const kept: HistoryEvent[] = [];
     for (const { event, isWrite, witnessedUs } of this.calls.values()) {
       const isAcknowledged = isWrite && event.consistency === 'weak' && event.outcome === 'ok';
       if (!isAcknowledged || !hasEnded(event.session)) continue;
-      if (event.slot > 0 || witnessedUs < (endings.get(event.session) ?? 0)) continue;
+      if (event.slot > 0 || witnessedUs < (endings.get(event.session) ?? 0)) {
+        kept.push(event);
+        continue;
+      }
       event.outcome = 'unknown';
       delete event.returnUs;
     }
+    return kept;
   }
 
   /** Somebody wants to know what became of a write of a client that is gone. */
