@@ -2,6 +2,8 @@
 // sessions are about to end (F5). From the moment it was asked until it is asked otherwise a holder takes in nothing new
 // of them: what it took in after its answer could be acknowledged and be lost. Knows nothing of what holders hold.
 
+import { commandBytes } from './command.js';
+import { FRAME_BYTES_SOFT_LIMIT } from './limits.js';
 import type { CheckedWrite, Inquiry } from './messages.js';
 
 /** Most writes in one answer; more are reported once these are committed. */
@@ -38,9 +40,13 @@ export class AskedSessions {
   answer(heldOf: (session: number, limit: number) => CheckedWrite[]): { number: number; held: CheckedWrite[] } {
     this.#isOwed = false;
     const held: CheckedWrite[] = [];
+    let bytes = 0;
     for (const session of this.#sessions) {
-      held.push(...heldOf(session, ANSWER_WRITES_LIMIT + 1 - held.length));
-      if (held.length > ANSWER_WRITES_LIMIT) return { number: 0, held: held.slice(0, ANSWER_WRITES_LIMIT) };
+      for (const write of heldOf(session, ANSWER_WRITES_LIMIT + 1 - held.length)) {
+        if (held.length >= ANSWER_WRITES_LIMIT || bytes >= FRAME_BYTES_SOFT_LIMIT) return { number: 0, held };
+        held.push(write);
+        bytes += commandBytes(write.command);
+      }
     }
     return { number: this.#number, held };
   }

@@ -3,6 +3,7 @@
 
 import type { Slab } from '../bytes.js';
 import { commandBytes, copyCommand } from '../command.js';
+import { FRAME_BYTES_SOFT_LIMIT } from '../limits.js';
 import type { CheckedWrite } from '../messages.js';
 
 /** Writes of one session that are relayed at a time, oldest first. */
@@ -90,17 +91,20 @@ export class HeldWrites {
   }
 
   /**
-   * Up to `limit` writes held since before `untilUs`, in seq order per session and only the first few of each: what
+   * Up to `limit` writes, as many as fit in a frame, held since before `untilUs`, in seq order per session and only the first few of each: what
    * follows them is ordered when it becomes first. Their clocks start again.
    */
   takeDue(untilUs: number, nowUs: number, limit: number): CheckedWrite[] {
     const due: Held[] = [];
+    let bytes = 0;
     for (const session of this.#sessions.values()) {
       if (!session.isOrdered) restoreOrder(session);
       let first = 0;
       for (const held of session.writes.values()) {
-        if (due.length >= limit || ++first > RELAYED_PER_SESSION) break;
-        if (held.sinceUs <= untilUs) due.push(held);
+        if (due.length >= limit || bytes >= FRAME_BYTES_SOFT_LIMIT || ++first > RELAYED_PER_SESSION) break;
+        if (held.sinceUs > untilUs) continue;
+        due.push(held);
+        bytes += commandBytes(held.write.command);
       }
     }
     for (const held of due) held.sinceUs = nowUs;

@@ -102,7 +102,8 @@ export class ReplicaService implements OpenService {
     const { log, nodeId, incarnation } = shell;
     const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
     const { shards, descriptorLimit, batchDelayUs } = config;
-    this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit });
+    const sessionLeaseUs = config.sessionLease * 1000;
+    this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit, sessionLeaseUs });
     this.loop = new CoreLoop<ReplicaInput, ReplicaOutput>(this.core, {
       perform: (output) => this.perform(output),
       wantsTurn: () => this.core.wantsTurn,
