@@ -3,6 +3,7 @@
 // number says which commands were executed; results are kept until the client has acknowledged them (F3).
 
 import type { Command, WriteResult } from '../messages.js';
+import { hashSession } from './state-hash.js';
 
 /** What a strong command answered when it was executed. */
 export interface ExecutedResult {
@@ -28,9 +29,17 @@ export const RESULTS_PER_SESSION_LIMIT = 4096;
 /** Sessions by id. */
 export class DedupTable {
   readonly #sessions = new Map<number, SessionRecord>();
+  /** Sessions that differ from what was last taken; null as long as nobody wants to know. */
+  #changed: Set<number> | null = null;
+  #hash = 0;
 
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Sum of what the sessions contribute to the hash of the state. */
+  get hash(): number {
+    return this.#hash;
   }
 
   /** Highest executed seq of a session, 0 if it never wrote. */
@@ -44,11 +53,14 @@ export class DedupTable {
 
   /** Notes an execution. `command.seq` is the session's next; results up to `forgetThrough` go. */
   note(command: Command, slot: number, result: WriteResult, forgetThrough: number = command.ackedThrough): void {
-    let record = this.#sessions.get(command.session);
+    const { session } = command;
+    let record = this.#sessions.get(session);
+    const hashBefore = record === undefined ? 0 : hashSession(session, record);
     if (record === undefined) {
       record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
-      this.#sessions.set(command.session, record);
+      this.#sessions.set(session, record);
     }
+    this.#changed?.add(session);
     record.lastSeq = command.seq;
     record.lastSlot = slot;
     if (command.strong) record.results.set(command.seq, { slot, result });
@@ -59,14 +71,45 @@ export class DedupTable {
         record.results.delete(seq);
       }
     }
+    this.#hash = (this.#hash + hashSession(session, record) - hashBefore) >>> 0;
+  }
+
+  /** Puts in a session that is not there, as it was kept or sent. The record is copied. */
+  load(session: number, record: SessionRecord): void {
+    this.#sessions.set(session, copyRecord(record));
+    this.#hash = (this.#hash + hashSession(session, record)) >>> 0;
+  }
+
+  /** Begins to note what changes. */
+  track(): void {
+    this.#changed = new Set();
+  }
+
+  /** Copies of the sessions that have changed since `track` or the last call; null for one that is not there any more. */
+  takeChanges(): (readonly [session: number, record: SessionRecord | null])[] {
+    const changes: [number, SessionRecord | null][] = [];
+    for (const session of this.#changed ?? []) {
+      const record = this.#sessions.get(session);
+      changes.push([session, record === undefined ? null : copyRecord(record)]);
+    }
+    this.track();
+    return changes;
   }
 
   /** The session has ended. */
   drop(session: number): void {
+    const record = this.#sessions.get(session);
+    if (record === undefined) return;
     this.#sessions.delete(session);
+    this.#changed?.add(session);
+    this.#hash = (this.#hash - hashSession(session, record)) >>> 0;
   }
 
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {
     return this.#sessions[Symbol.iterator]();
   }
+}
+
+function copyRecord({ lastSeq, lastSlot, ackedThrough, results }: SessionRecord): SessionRecord {
+  return { lastSeq, lastSlot, ackedThrough, results: new Map(results) };
 }

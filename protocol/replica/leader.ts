@@ -176,6 +176,7 @@ export class Leader {
    */
   onTurnEnd(outputs: ReplicaOutput[]): void {
     const { nowUs, options } = this.#node;
+    if (!this.#node.maySpeak(true)) return;
     this.#advanceCommit();
     this.#reads.settle();
     this.#endings.onTurnEnd(outputs);
@@ -413,8 +414,8 @@ export class Leader {
 
   #trimLog(): void {
     const { log, commitSlot, options } = this.#node;
-    log.dropThrough(Math.min(this.#followers.storedEverywhere(), commitSlot));
+    this.#node.dropLog(Math.min(this.#followers.storedEverywhere(), commitSlot));
     if (log.length <= options.logEntriesLimit && log.bytes <= options.logBytesLimit) return;
-    log.dropThrough(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
+    this.#node.dropLog(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
   }
 }

@@ -10,8 +10,9 @@ import { ConfigError, type NodeConfig } from './config.js';
 import { closeServer } from './drain.js';
 import { Health } from './health.js';
 import { createLog, type Log, type LogIdentity } from './log.js';
-import { Membership } from './membership.js';
+import { Membership, type NodeState } from './membership.js';
 import { bindServer, createServer } from './server.js';
+import { assertNotStopped, writeStopMarker } from './stop-marker.js';
 
 /** How a node is set up. */
 export interface NodeShellOptions {
@@ -21,15 +22,23 @@ export interface NodeShellOptions {
   config: NodeConfig;
   /** What a broken invariant ends in; default is the process, with code 70. */
   onBroken?: (error: unknown) => void;
+  /** Where the node keeps what it has to find again; empty or absent if it keeps nothing. */
+  dataDirectory?: string;
+  /** What being told to stop ends in; default is the process, with code 76. */
+  onStopped?: (reason: string) => void;
 }
 
 /** What a node wants to hear from the coordinator and tells it. */
 export interface JoinOptions {
   epoch: () => number;
   onConfig: (config: ClusterConfig) => void;
+  /** How its state is now; absent if it has none to compare. */
+  state?: () => NodeState;
 }
 
 const DRAIN_MS = 3000;
+/** The state of this node is not what the others have; see services/host/stop-marker.ts. */
+export const STOPPED_EXIT_CODE = 76;
 
 /** One node: a server with health, a name, a life, a place in a cluster. */
 export class NodeShell {
@@ -55,8 +64,8 @@ export class NodeShell {
 
   /**
    * Binds the server, whose services were added before.
-   * @throws ConfigError if the address cannot be had, if there is no way to learn the cluster's id, or if spans are to go
-   *   to what is no address.
+   * @throws ConfigError if the address cannot be had, if there is no way to learn the cluster's id, if spans are to go
+   *   to what is no address, or if the node was told to stop and nobody has looked at it since.
    */
   async open(): Promise<void> {
     const { role, config } = this.options;
@@ -64,6 +73,7 @@ export class NodeShell {
       throw new ConfigError('coordinators: must name at least one coordinator where cluster-id is not set');
     }
     checkOtlpUrl(config.otlpUrl);
+    if (this.options.dataDirectory) assertNotStopped(this.options.dataDirectory);
     const bound = await bindServer(this.server, config.listen);
     this.address = config.advertise === '' ? bound : config.advertise;
     this.nodeId = config.nodeId === '' ? `${role}@${this.address}` : config.nodeId;
@@ -80,7 +90,7 @@ export class NodeShell {
     if (config.coordinators.length === 0) return config.clusterId;
     const { coordinators, clusterId } = config;
     const { nodeId, address, incarnation, log } = this;
-    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log };
+    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log, onStop: this.onStop };
     this.membership = new Membership({ ...node, ...options });
     try {
       return await this.membership.register();
@@ -117,6 +127,15 @@ export class NodeShell {
     this.log.fatal({ error: text }, 'an invariant is broken');
     if (this.options.onBroken === undefined) process.exit(70);
     this.options.onBroken(error);
+  };
+
+  /** A coordinator says that this node's state is wrong: it may not serve on, nor come back with that state. */
+  readonly onStop = (reason: string): void => {
+    const { dataDirectory, onStopped } = this.options;
+    this.log.fatal({ reason }, 'told to stop');
+    if (dataDirectory) writeStopMarker(dataDirectory, reason);
+    if (onStopped === undefined) process.exit(STOPPED_EXIT_CODE);
+    onStopped(reason);
   };
 
   /** Says NOT_SERVING and leaves the coordinators; the service then ends its streams. */

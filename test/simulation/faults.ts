@@ -5,13 +5,18 @@ import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
-import { type FaultTargets, listPairs, namesOf, type Pair } from './pairs.js';
+import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
+import { ReplicaCrashes } from './replica-crashes.js';
 import type { ReplicaProcess } from './replica-process.js';
+import { WitnessCrashes } from './witness-crashes.js';
+import type { WitnessProcess } from './witness-process.js';
 
 /** The faults of one run. */
 export class Faults {
   private readonly pairs: Pair[];
   private readonly interruptions: Interruptions;
+  private readonly witnessCrashes: WitnessCrashes;
+  readonly replicaCrashes: ReplicaCrashes;
 
   constructor(
     private readonly world: World,
@@ -21,6 +26,25 @@ export class Faults {
     this.interruptions = new Interruptions(world, targets, {
       pairs: this.pairs,
       breakStreams: (pair, downUs) => this.breakStreams(pair, downUs),
+    });
+    this.witnessCrashes = new WitnessCrashes(world, {
+      witnesses: targets.witnesses,
+      crash: (witness) => this.crashWitness(witness),
+      revive: (witness) => this.reviveWitness(witness),
+    });
+    const pairsOf = (replica: ReplicaProcess): Pair[] =>
+      this.pairs.filter((pair) => namesOf(pair).includes(replica.name));
+    this.replicaCrashes = new ReplicaCrashes(world, {
+      ...targets,
+      breakStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.breakStreams(...namesOf(pair));
+      },
+      restoreStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.restoreStreams(...namesOf(pair));
+        for (const pair of pairsOf(replica)) this.announceUp(pair);
+      },
+      restart: targets.restartReplica,
+      bind: (client) => this.bind(client),
     });
   }
 
@@ -39,6 +63,8 @@ export class Faults {
   heal(): void {
     this.world.network.heal();
     this.interruptions.heal();
+    this.witnessCrashes.heal();
+    this.replicaCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -70,6 +96,7 @@ export class Faults {
       timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    this.witnessCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -132,21 +159,48 @@ export class Faults {
     for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
   }
 
-  /** A witness loses its memory, unless its pool might be the one that recovery needs. */
+  /** Witnesses crash and come back with their disks. */
+  strikeWitnessDisks(): void {
+    this.witnessCrashes.strike();
+  }
+
+  /** A witness loses its memory, and its disk, unless its pool might be the one that recovery needs. */
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
-    if (plan.witnesses <= recovery) return;
-    const index = random.between(recovery, plan.witnesses - 1);
+    const { witnesses, coordination } = this.targets;
+    const { name, index, isAlive } = random.pick(witnesses);
+    if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');
-    if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
+    if (random.chance(0.7)) coordination.loseSight(name);
     this.targets.restartWitness(index);
   }
 
-  /** Binds a client to some replica that lives. */
+  /** Binds a client to some replica that lives, if any does. */
   bind(client: ClientProcess): void {
     const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
+    if (alive.length === 0) return;
     client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
+  }
+
+  private crashWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    witness.crash();
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.breakStreams(...namesOf(pair));
+      this.announceDown(pair);
+    }
+  }
+
+  private reviveWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    this.targets.reviveWitness(witness.index);
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.restoreStreams(...namesOf(pair));
+      this.announceUp(pair);
+    }
   }
 
   private repeat(meanUs: number, strike: () => void): void {
@@ -199,7 +253,8 @@ export class Faults {
       pair.client.input({ kind: 'replicaDown', replica: pair.replica.index });
       if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'clientWitness') {
-      pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
+      const place = this.targets.coordination.placeOf(pair.witness.name);
+      if (place >= 0) pair.client.input({ kind: 'witnessDown', witness: place });
       if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'coordinator' && random.chance(0.1)) {
       this.targets.coordination.loseSight(pair.node.name, pair.coordinator);
@@ -211,9 +266,11 @@ export class Faults {
       case 'clientReplica':
         if (pair.replica.isAlive) pair.client.input({ kind: 'replicaUp', replica: pair.replica.index });
         return;
-      case 'clientWitness':
-        pair.client.input({ kind: 'witnessUp', witness: pair.witness.index });
+      case 'clientWitness': {
+        const place = this.targets.coordination.placeOf(pair.witness.name);
+        if (place >= 0) pair.client.input({ kind: 'witnessUp', witness: place });
         return;
+      }
       case 'replicas':
         pair.one.input({ kind: 'peerUp', replica: pair.other.index });
         pair.other.input({ kind: 'peerUp', replica: pair.one.index });

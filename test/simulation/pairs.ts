@@ -13,6 +13,8 @@ export interface FaultTargets {
   clients: readonly ClientProcess[];
   coordination: Coordination;
   restartWitness(index: number): void;
+  reviveWitness(index: number): void;
+  restartReplica(index: number): void;
 }
 
 /** Two processes with streams between them. */
@@ -54,4 +56,9 @@ export function namesOf(pair: Pair): [string, string] {
     case 'replicaWitness':
       return [pair.replica.name, pair.witness.name];
   }
+}
+
+/** Whether a witness is one of the two. */
+export function hasWitness(pair: Pair, witness: WitnessProcess): boolean {
+  return ('witness' in pair && pair.witness === witness) || ('node' in pair && pair.node === witness);
 }

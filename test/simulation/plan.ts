@@ -91,8 +91,20 @@ export interface SimulationPlan {
   recordFaults: boolean;
   /** Share of strikes at the leader at which a coordinator crashes too; it comes back. */
   coordinatorLoss: number;
+  /** Witnesses besides those that are members at first. */
+  spareWitnesses: number;
+  /** Wishes of operators for another leader. */
+  leaderTransfers: number;
+  /** Calls for session ids. */
+  sessionCalls: number;
+  /** Times that the bucket is put back to an older snapshot while no coordinator runs. */
+  recordRollbacks: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
+  /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
+  witnessCrashes: number;
+  /** Share of strikes at the leader soon after which witnesses crash as well, likewise. */
+  witnessCrashAtStrike: number;
   /** Strikes at the leader, each of which leads to a view change or to several. */
   viewChanges: number;
   /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
@@ -126,6 +138,14 @@ export interface SimulationPlan {
   sessionChurn: number;
   /** Mean time between two silences of a client, longer than the lease; 0 for none. */
   silenceEveryUs: number;
+  /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
+  replicaCrashes: number;
+  /** Strikes at which all replicas crash. */
+  powerLosses: number;
+  /** Strikes at which a disk is slow or full for a while. */
+  diskObstructions: number;
+  /** Entries after which replicas keep their state anew. */
+  checkpointEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -160,7 +180,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     [5, 4],
   ] as const);
   const intensity = random.pick([0, 0.3, 1]);
-  const sessions = new SeededRandom(seed, 3);
+  const sessions = new SeededRandom(seed, 6);
   const sessionLeaseUs = sessions.pick([60_000_000, 60_000_000, 30_000, 80_000]);
   const isShort = sessionLeaseUs < 60_000_000;
   const plan: SimulationPlan = {
@@ -200,16 +220,45 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
     logKeptEntries: random.pick([2, 16, 1024]),
-    durability: 'memory',
-    diskUs: 200,
     clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
     clockDrift: later.pick([0, 0.01, 0.1]),
     relayAfterUs: 30_000,
     sessionLeaseUs,
     sessionChurn: sessions.pick([0, 0, 0.05]),
     silenceEveryUs: isShort ? sessions.pick([0, 20_000, 60_000]) : 0,
+    ...createDisks(new SeededRandom(seed, 3)),
+    ...createReplicaCrashes(new SeededRandom(seed, 4)),
+    ...createOperations(new SeededRandom(seed, 5)),
   };
   return { ...plan, ...overrides };
+}
+
+function createDisks(random: SeededRandom) {
+  return {
+    durability: random.pick(['memory', 'disk'] as const),
+    diskUs: random.pick([200, 2000, 10_000]),
+    witnessCrashes: random.pick([0, 1, 3]),
+    witnessCrashAtStrike: random.pick([0, 0.5]),
+  };
+}
+
+/** What operators and the machines of the coordinators do. */
+function createOperations(random: SeededRandom) {
+  return {
+    spareWitnesses: random.pick([0, 1, 2]),
+    leaderTransfers: random.pick([0, 0, 1, 3]),
+    sessionCalls: random.pick([0, 10]),
+    recordRollbacks: random.pick([0, 0, 0, 1]),
+  };
+}
+
+function createReplicaCrashes(random: SeededRandom) {
+  return {
+    replicaCrashes: random.pick([0, 1, 3]),
+    powerLosses: random.pick([0, 0, 1]),
+    diskObstructions: random.pick([0, 3]),
+    checkpointEntries: random.pick([5, 40, 4096]),
+  };
 }
 
 function createMix(random: SeededRandom): OperationMix {

@@ -41,6 +41,8 @@ interface Call {
 /** All callers of one run, and the history they make. */
 export class Workload {
   readonly history: HistoryEvent[] = [];
+  /** Writes of which it was said that they never take effect. */
+  readonly never: HistoryEvent[] = [];
   private readonly callers: Caller[] = [];
   private readonly calls = new Map<number, Call>();
   private readonly keys: Uint8Array[];
@@ -383,7 +385,8 @@ export class Workload {
     if (outcome.status === 'notExecuted') {
       if (!outcome.isFinal) return;
       this.world.census.count('resolvedNever');
-      event.outcome = 'failed';
+      // Not `failed`: its own session may have seen it while it was pending.
+      this.never.push(event);
       return;
     }
     if (operation.kind === 'compareAndSet') {
