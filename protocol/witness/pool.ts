@@ -35,6 +35,7 @@ export interface PoolSession {
 export class Pool {
   readonly #shards: ChurnMap<PoolEntry[]>[] = [];
   readonly #sessions = new Map<number, PoolSession>();
+  readonly #journal: WitnessJournal | undefined;
   #arrivals = 0;
   #size = 0;
   #bytes = 0;
@@ -42,10 +43,8 @@ export class Pool {
   #parkedBytes = 0;
 
   /** @param journal told of every change; absent where nothing is kept through the end of the process. */
-  constructor(
-    shards: number,
-    private readonly journal?: WitnessJournal,
-  ) {
+  constructor(shards: number, journal?: WitnessJournal) {
+    this.#journal = journal;
     for (let i = 0; i < shards; i++) this.#shards.push(new ChurnMap());
   }
 
@@ -95,13 +94,13 @@ export class Pool {
   keep(write: CheckedWrite, keys: string[], nowUs: number): void {
     const entry: PoolEntry = { write, keys, arrival: ++this.#arrivals, sinceUs: nowUs };
     this.#insert(entry);
-    this.journal?.add(entry.arrival, write);
+    this.#journal?.add(entry.arrival, write);
   }
 
   /**
    * Takes in what a former process of this life kept; the pool must be empty. Parked records are not part of it: they
    * were never answered for, and their clients send them again.
-   * @throws if an entry does not follow on what is known of its session (B9).
+   * @throws if an entry comes before what is known by then: the store is not what was kept.
    */
   restore({ entries, sessions }: WitnessImage, copy: (write: CheckedWrite) => CheckedWrite): void {
     for (const { session, committedThrough } of sessions) {
@@ -129,7 +128,7 @@ export class Pool {
     const known = this.session(session);
     if (through <= known.committedThrough) return;
     known.committedThrough = through;
-    this.journal?.noteSession(session, through);
+    this.#journal?.noteSession(session, through);
     while (known.entries.size > 0 && known.entries.first <= through) {
       const entry = known.entries.shift();
       if (entry !== undefined) this.#remove(entry);
@@ -145,7 +144,7 @@ export class Pool {
     for (const entry of known.entries) this.#remove(entry);
     for (const seq of [...known.parked.keys()]) this.takeParked(session, seq);
     this.#sessions.delete(session);
-    this.journal?.noteSession(session, 0);
+    this.#journal?.noteSession(session, 0);
   }
 
   /** Up to `limit` kept writes of one session, lowest seq first. */
@@ -203,7 +202,7 @@ export class Pool {
   }
 
   #remove(entry: PoolEntry): void {
-    this.journal?.remove(entry.arrival);
+    this.#journal?.remove(entry.arrival);
     this.#size--;
     this.#bytes -= commandBytes(entry.write.command);
     for (const key of new Set(entry.keys)) {
