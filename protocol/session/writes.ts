@@ -144,7 +144,7 @@ export class Writes {
 
   /** Tells whoever waits for it what became of a write, and keeps that if its caller gave up. */
   #resolve(op: WriteOperation, session: ClientSession, outcome: ResolvedOutcome): void {
-    if (op.isAbandoned) session.keepOutcome(op.seq, outcome);
+    if (op.isAbandoned && session.keptOutcome(op.seq) === undefined) session.keepOutcome(op.seq, outcome);
     for (const call of op.resolvers.splice(0)) this.#context.outputs.push({ kind: 'resolved', call, outcome });
   }
 
@@ -352,7 +352,7 @@ export class Writes {
     const cleared = session.clearThrough(Math.min(through, session.lastSeq));
     for (const op of cleared) {
       if (op.command.strong) {
-        if (op.isAnswered) this.#resolve(op, session, { status: 'executed', slot: 0, result: undefined });
+        if (op.isAnswered) this.#resolve(op, session, fastOutcome(op));
         continue;
       }
       if (!op.isAnswered) this.#answerWeak(op, byBus);
@@ -376,4 +376,10 @@ export class Writes {
   #forgetIfDone(session: ClientSession): void {
     if (session.isIdle) this.#context.forgetSession(session);
   }
+}
+
+/** A write that was complete on the fast path and is committed now: what the leader had answered stands, if it is still known. */
+function fastOutcome({ leader }: WriteOperation): ResolvedOutcome {
+  if (leader === null || !leader.ok) return { status: 'executed', slot: 0, result: undefined };
+  return { status: 'executed', slot: leader.slot, result: leader.result };
 }
