@@ -166,6 +166,15 @@ const CRASHING_LATE: PlanOverrides = {
   faults: { ...NO_FAULTS, duplicate: 0.3, tail: 0.3, tailUs: 20_000, reorders: true },
 };
 
+/** Sessions come and go, and clients are silent for longer than a lease while others hold what they wrote. */
+const EXPIRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ clients: 4, sessionsPerClient: 2, strong: 0.2, keys: 6, viewChanges: 0, clientLossAtStrike: 0, isTight: false },
+  ...{ sessionLeaseUs: 40_000, sessionChurn: 0.05, silenceEveryUs: 5000, clockDrift: 0, relayAfterUs: 400_000 },
+  mix: { put: 50, get: 30, delete: 0, compareAndSet: 20, batch: 0, scan: 0 },
+  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
+};
+
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
   replica(
@@ -304,6 +313,13 @@ export const CANARIES: readonly Canary[] = [
   replica('C6: a fence is answered before it is kept', { mayAnswerFence: () => true }, CRASHING),
   replica('C4: a replica that was started anew leads the same epoch again', { mayLead: () => true }, CRASHING_LATE),
   { name: 'C5: the state is kept before the sessions are', rules: { tearsCheckpoints: true }, overrides: CRASHING },
+  replica('F5: sessions end before anybody was asked what is left of them', { mayEnd: () => true }, EXPIRING),
+  replica('F5: the record of a session goes and its id is not remembered', { isEnded: () => false }, EXPIRING),
+  replica(
+    'F3: results are forgotten before the client has acknowledged them',
+    { forgetsThrough: () => Number.POSITIVE_INFINITY },
+    EXPIRING,
+  ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
 
