@@ -178,6 +178,7 @@ export class Journal {
     const entries = log.slice(firstSlot, BATCH_LIMITS);
     const cutAfter = this.#cutAfter;
     this.#cutAfter = undefined;
+    if (entries.length === 0 && log.lastSlot > this.#writtenSlot) throw new Error(`entry ${firstSlot} is gone unkept`);
     this.#writtenSlot += entries.length;
     for (const { command } of entries) this.#checkpointDebt += command === undefined ? 0 : commandBytes(command);
     const promises = { epoch, ledEpoch, commitSlot: Math.min(commitSlot, this.#writtenSlot) };

@@ -7,4 +7,6 @@ export const ExitCode = {
   brokenInvariant: 70,
   /** What the node kept is not what it wrote. */
   damagedData: 74,
+  /** The state of this node is not what the others have; see stop-marker.ts. */
+  toldToStop: 76,
 } as const;

@@ -13,6 +13,7 @@ import { Health } from './health.js';
 import { createLog, type Log, type LogIdentity } from './log.js';
 import { Membership, type NodeState } from './membership.js';
 import { bindServer, createServer } from './server.js';
+import { assertNotStopped, writeStopMarker } from './stop-marker.js';
 import { DamageError } from './store/examination.js';
 import type { NodeStore } from './store/node-store.js';
 import { openStore } from './store/open-store.js';
@@ -28,14 +29,16 @@ export interface NodeShellOptions {
   format: number;
   /** What a broken invariant ends in; default is the process, with code 70, or 74 if what it kept is damaged. */
   onBroken?: (error: unknown) => void;
+  /** What being told to stop ends in; default is the process, with code 76. */
+  onStopped?: (reason: string) => void;
 }
 
 /** What a node wants to hear from the coordinator and tells it. */
 export interface JoinOptions {
   epoch: () => number;
-  /** As in `MembershipOptions`. */
-  state?: () => NodeState;
   onConfig: (config: ClusterConfig) => void;
+  /** How its state is now; absent if it has none to compare. */
+  state?: () => NodeState;
 }
 
 const DRAIN_MS = 3000;
@@ -77,8 +80,8 @@ export class NodeShell {
 
   /**
    * Binds the server, whose services were added before, and opens what the node keeps.
-   * @throws ConfigError if the address or the data directory cannot be had, if there is no way to learn the cluster's id, or
-   *   if spans are to go to what is no address.
+   * @throws ConfigError if the address or the data directory cannot be had, if there is no way to learn the cluster's id, if
+   *   spans are to go to what is no address, or if the node was told to stop and nobody has looked at it since.
    * @throws DamageError if what was kept cannot be trusted.
    */
   async open(): Promise<void> {
@@ -87,8 +90,9 @@ export class NodeShell {
       throw new ConfigError('coordinators: must name at least one coordinator where cluster-id is not set');
     }
     checkOtlpUrl(config.otlpUrl);
-    if (config.durability === 'disk' && config.dataDir === '') {
-      throw new ConfigError('data-dir: must be set where durability is disk');
+    if (config.durability === 'disk') {
+      if (config.dataDir === '') throw new ConfigError('data-dir: must be set where durability is disk');
+      assertNotStopped(config.dataDir);
     }
     const bound = await bindServer(this.server, config.listen);
     this.address = config.advertise === '' ? bound : config.advertise;
@@ -111,7 +115,7 @@ export class NodeShell {
     }
     const { coordinators } = config;
     const { nodeId, address, incarnation, log } = this;
-    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log };
+    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log, onStop: this.onStop };
     this.membership = new Membership({ ...node, ...options });
     try {
       const joined = await this.membership.register();
@@ -171,6 +175,15 @@ export class NodeShell {
     this.log.fatal({ error: text }, isDamage ? 'what was kept cannot be trusted' : 'an invariant is broken');
     if (this.options.onBroken === undefined) process.exit(isDamage ? ExitCode.damagedData : ExitCode.brokenInvariant);
     this.options.onBroken(error);
+  };
+
+  /** A coordinator says that this node's state is wrong: it may not serve on, nor come back with that state. */
+  readonly onStop = (reason: string): void => {
+    const { config, onStopped } = this.options;
+    this.log.fatal({ reason }, 'told to stop');
+    if (config.durability === 'disk') writeStopMarker(config.dataDir, reason);
+    if (onStopped === undefined) process.exit(ExitCode.toldToStop);
+    onStopped(reason);
   };
 
   /** Says NOT_SERVING and leaves the coordinators; the service then ends its streams. */

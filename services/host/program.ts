@@ -1,5 +1,6 @@
 // The frame of every node's `main`: settings in, ready line out, signals handled, exit codes as promised: 0 drained,
-// 2 bad settings or a name that is taken, 70 a broken invariant, 74 data that cannot be trusted.
+// 2 bad settings, a name that is taken, or a node that was told to stop, 70 a broken invariant, 74 data that cannot be
+// trusted, 76 told to stop.
 
 import { type Config, ConfigError, describeConfig, loadConfig, type ProgramSpec, type Settings } from './config.js';
 import { type Drainable, drainOnSignals } from './drain.js';

@@ -51,7 +51,7 @@ export class CoordinatorCalls {
   }
 
   register(node: NodeRegistration) {
-    const request = { clusterId: '', ...node };
+    const request = { clusterId: '', epoch: 0, sessionFloor: 0, ...node };
     return this.#retry((done: Callback<RegisterResponse>) => this.client.register(request, done));
   }
 

@@ -31,6 +31,7 @@ class ScriptedCoordinator {
   /** Status of the next answers; OK answers. */
   registerStatus: status = status.OK;
   heartbeatStatus: status = status.OK;
+  answer: HeartbeatResponse = { epoch: 3, stop: '', version: 1, sessionFloor: 1 };
   address = '';
   private readonly server: Server = createServer();
 
@@ -39,12 +40,12 @@ class ScriptedCoordinator {
     this.server.addService(CoordinatorService, {
       register: ({ request }: { request: RegisterRequest }, callback: sendUnaryData<RegisterResponse>) => {
         this.registrations.push(request);
-        if (this.registerStatus === status.OK) callback(null, { clusterId: 'c', heartbeatUs: 10_000 });
+        if (this.registerStatus === status.OK) callback(null, { clusterId: 'c', heartbeatUs: 10_000, sessionFloor: 1 });
         else callback({ code: this.registerStatus, details: 'as scripted' });
       },
       heartbeat: ({ request }: { request: HeartbeatRequest }, callback: sendUnaryData<HeartbeatResponse>) => {
         this.heartbeats.push(request);
-        if (this.heartbeatStatus === status.OK) callback(null, { epoch: 3, stop: '' });
+        if (this.heartbeatStatus === status.OK) callback(null, this.answer);
         else callback({ code: this.heartbeatStatus, details: 'as scripted' });
       },
       watch: (call: WatchCall) => {
@@ -110,6 +111,8 @@ describe('membership', () => {
       lostEpoch: 0,
       stateSlot: 0,
       stateHash: 0,
+      sessionFloor: 1,
+      config: undefined,
     });
     assert.equal(configs[0]?.openSlot, 9);
     coordinator.watches[0]?.write({ config: { ...CONFIG, epoch: 4 } });

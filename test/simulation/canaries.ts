@@ -3,6 +3,7 @@
 
 import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
 import { coordinatorRules } from '../../protocol/coordinator/rules.js';
+import type { WitnessOutput } from '../../protocol/core.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { replicaRules } from '../../protocol/replica/rules.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
@@ -50,6 +51,11 @@ function session(name: string, broken: Partial<SessionRules>, overrides: PlanOve
 
 function coordinator(name: string, broken: Partial<CoordinatorRules>, overrides: PlanOverrides = {}): Canary {
   return { name, rules: { coordinator: { ...coordinatorRules, ...broken } }, overrides };
+}
+
+/** Answers of which `isEarly` holds do not wait for the disk. */
+function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<WitnessRules> {
+  return { mayLeave: (answer, isKept) => witnessRules.mayLeave(answer, isKept) || isEarly(answer) };
 }
 
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
@@ -113,6 +119,13 @@ const FORGETFUL: PlanOverrides = {
   ...{ coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, witnessRestarts: 6 },
 };
 
+/** Witnesses crash soon after the leader fell and are back at once, with what a slow disk has kept. */
+const CRASHING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ durability: 'disk', diskUs: 10_000, witnessCrashes: 10, witnessCrashAtStrike: 1, witnessRestarts: 0 },
+  ...{ witnesses: 1, fastQuorum: 1, clientLossAtStrike: 1 },
+};
+
 /** Frames overtake each other by far, the coordinators' too, while clients and a deposed leader go on. */
 const OVERTAKING: PlanOverrides = {
   ...TURBULENT,
@@ -154,6 +167,21 @@ export const CANARIES: readonly Canary[] = [
     'P8: the watermark moves when a record is rejected',
     { watermarkAfterReject: (seq, watermark) => Math.max(seq, watermark) },
     CONTENDED,
+  ),
+  witness(
+    'B5: a seal is answered, and the pool handed over, before the seal is kept',
+    answersEarly(({ kind }) => kind === 'sealed' || kind === 'recovered'),
+    { ...CRASHING, announceUs: 60_000, strong: 1, clientLossAtStrike: 0 },
+  ),
+  witness(
+    'C6: a record is answered before it is kept',
+    answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length > 0),
+    CRASHING,
+  ),
+  witness(
+    'C6: a check shows what is not kept',
+    answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length === 0),
+    CRASHING,
   ),
   session(
     'A1: the quorum is one short',

@@ -29,6 +29,11 @@ export const FAULT_NAMES = [
   'struckTwice',
   'clientLost',
   'nodeLost',
+  'replicaCrashed',
+  'replicaRestored',
+  'powerLoss',
+  'diskSlow',
+  'diskFull',
   'witnessRestarted',
   'witnessCrashed',
   'witnessRestored',
@@ -42,12 +47,17 @@ export const FAULT_NAMES = [
   'recordLate',
   'recordAnswerLost',
   'recordStale',
+  'recordRolledBack',
 ] as const;
 
 /** What happened in the protocol, by source: view changes, what messages said, how operations were answered. */
 export const EVENT_NAMES = [
   'viewChange',
   'viewChangeOvertaken',
+  'plannedChange',
+  'leaderTransferred',
+  'witnessReplaced',
+  'sessionsOpened',
   'recordConflict',
   'ackOfOldEpoch',
   // What messages said.

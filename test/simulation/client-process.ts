@@ -39,7 +39,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
       case 'record': {
         const frame = copyFrame(output.frame);
         for (const to of output.to) {
-          world.toWitness(name, to, { kind: 'record', frame }, () => describeRecordRequest(frame));
+          world.toMember(name, { epoch: frame.epoch, index: to }, { kind: 'record', frame }, () =>
+            describeRecordRequest(frame),
+          );
         }
         return;
       }

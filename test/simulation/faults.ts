@@ -6,6 +6,7 @@ import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
 import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
+import { ReplicaCrashes } from './replica-crashes.js';
 import type { ReplicaProcess } from './replica-process.js';
 import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
@@ -15,6 +16,7 @@ export class Faults {
   private readonly pairs: Pair[];
   private readonly interruptions: Interruptions;
   private readonly witnessCrashes: WitnessCrashes;
+  readonly replicaCrashes: ReplicaCrashes;
 
   constructor(
     private readonly world: World,
@@ -29,6 +31,20 @@ export class Faults {
       witnesses: targets.witnesses,
       crash: (witness) => this.crashWitness(witness),
       revive: (witness) => this.reviveWitness(witness),
+    });
+    const pairsOf = (replica: ReplicaProcess): Pair[] =>
+      this.pairs.filter((pair) => namesOf(pair).includes(replica.name));
+    this.replicaCrashes = new ReplicaCrashes(world, {
+      ...targets,
+      breakStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.breakStreams(...namesOf(pair));
+      },
+      restoreStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.restoreStreams(...namesOf(pair));
+        for (const pair of pairsOf(replica)) this.announceUp(pair);
+      },
+      restart: targets.restartReplica,
+      bind: (client) => this.bind(client),
     });
   }
 
@@ -47,6 +63,7 @@ export class Faults {
     this.world.network.heal();
     this.interruptions.heal();
     this.witnessCrashes.heal();
+    this.replicaCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -134,17 +151,18 @@ export class Faults {
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
-    if (plan.witnesses <= recovery) return;
-    const index = random.between(recovery, plan.witnesses - 1);
-    if (this.targets.witnesses[index]?.isAlive !== true) return;
+    const { witnesses, coordination } = this.targets;
+    const { name, index, isAlive } = random.pick(witnesses);
+    if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');
-    if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
+    if (random.chance(0.7)) coordination.loseSight(name);
     this.targets.restartWitness(index);
   }
 
-  /** Binds a client to some replica that lives. */
+  /** Binds a client to some replica that lives, if any does. */
   bind(client: ClientProcess): void {
     const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
+    if (alive.length === 0) return;
     client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
   }
 
@@ -218,7 +236,8 @@ export class Faults {
       pair.client.input({ kind: 'replicaDown', replica: pair.replica.index });
       if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'clientWitness') {
-      pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
+      const place = this.targets.coordination.placeOf(pair.witness.name);
+      if (place >= 0) pair.client.input({ kind: 'witnessDown', witness: place });
       if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'coordinator' && random.chance(0.1)) {
       this.targets.coordination.loseSight(pair.node.name, pair.coordinator);
@@ -230,9 +249,11 @@ export class Faults {
       case 'clientReplica':
         if (pair.replica.isAlive) pair.client.input({ kind: 'replicaUp', replica: pair.replica.index });
         return;
-      case 'clientWitness':
-        pair.client.input({ kind: 'witnessUp', witness: pair.witness.index });
+      case 'clientWitness': {
+        const place = this.targets.coordination.placeOf(pair.witness.name);
+        if (place >= 0) pair.client.input({ kind: 'witnessUp', witness: place });
         return;
+      }
       case 'replicas':
         pair.one.input({ kind: 'peerUp', replica: pair.other.index });
         pair.other.input({ kind: 'peerUp', replica: pair.one.index });

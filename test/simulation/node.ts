@@ -30,6 +30,8 @@ export interface World {
   /** Sends to a process over the network; `describe` is the line of the transcript when it arrives. */
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void;
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void;
+  /** The same to whoever has that place in an epoch. */
+  toMember(from: string, place: { epoch: number; index: number }, input: WitnessInput, describe: () => string): void;
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void;
   toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void;
   /** Runs `deliver` where a frame from one process reaches another, if it does and `isThere`. */

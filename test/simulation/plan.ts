@@ -91,6 +91,14 @@ export interface SimulationPlan {
   recordFaults: boolean;
   /** Share of strikes at the leader at which a coordinator crashes too; it comes back. */
   coordinatorLoss: number;
+  /** Witnesses besides those that are members at first. */
+  spareWitnesses: number;
+  /** Wishes of operators for another leader. */
+  leaderTransfers: number;
+  /** Calls for session ids. */
+  sessionCalls: number;
+  /** Times that the bucket is put back to an older snapshot while no coordinator runs. */
+  recordRollbacks: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
   /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
@@ -122,6 +130,14 @@ export interface SimulationPlan {
   durability: Durability;
   /** Longest time that a disk takes for one group of batches. */
   diskUs: number;
+  /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
+  replicaCrashes: number;
+  /** Strikes at which all replicas crash. */
+  powerLosses: number;
+  /** Strikes at which a disk is slow or full for a while. */
+  diskObstructions: number;
+  /** Entries after which replicas keep their state anew. */
+  checkpointEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -196,6 +212,8 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
     clockDrift: later.pick([0, 0.01, 0.1]),
     ...createDisks(new SeededRandom(seed, 3)),
+    ...createReplicaCrashes(new SeededRandom(seed, 4)),
+    ...createOperations(new SeededRandom(seed, 5)),
   };
   return { ...plan, ...overrides };
 }
@@ -206,6 +224,25 @@ function createDisks(random: SeededRandom) {
     diskUs: random.pick([200, 2000, 10_000]),
     witnessCrashes: random.pick([0, 1, 3]),
     witnessCrashAtStrike: random.pick([0, 0.5]),
+  };
+}
+
+/** What operators and the machines of the coordinators do. */
+function createOperations(random: SeededRandom) {
+  return {
+    spareWitnesses: random.pick([0, 1, 2]),
+    leaderTransfers: random.pick([0, 0, 1, 3]),
+    sessionCalls: random.pick([0, 10]),
+    recordRollbacks: random.pick([0, 0, 0, 1]),
+  };
+}
+
+function createReplicaCrashes(random: SeededRandom) {
+  return {
+    replicaCrashes: random.pick([0, 1, 3]),
+    powerLosses: random.pick([0, 0, 1]),
+    diskObstructions: random.pick([0, 3]),
+    checkpointEntries: random.pick([5, 40, 4096]),
   };
 }
 

@@ -1,9 +1,11 @@
-// A replica in the simulator: the production core, its outputs sent to where they belong, and what its frames tell the
-// census.
+// A replica in the simulator: the production core, its disk, its outputs sent to where they belong, and what its frames
+// tell the census.
 
-import type { Core, ReplicaInput, ReplicaOutput } from '../../protocol/core.js';
+import type { ReplicaInput, ReplicaOutput } from '../../protocol/core.js';
 import { unreachable } from '../../protocol/core.js';
 import type { AckBatch, SessionRequest, SessionResponse } from '../../protocol/messages.js';
+import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
+import type { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import {
   describeAckBatch,
   describeCollectRequest,
@@ -11,9 +13,14 @@ import {
   describeReplicateResponse,
   describeSessionResponse,
 } from './describe.js';
+import { SimulatedDisk } from './disk.js';
+import type { NodeReport } from './membership.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
+import { ReplicaDisk } from './replica-disk.js';
 import { copyFrame } from './wire-copy.js';
+
+const PAUSE_CHECK_US = 1000;
 
 /** One replica process. */
 export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
@@ -21,13 +28,45 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   private replicationSource = -1;
   /** Weak reads that came in this turn and are not answered yet. */
   private readonly freshWeakReads = new Set<string>();
+  /** Outlives the processes. */
+  readonly disk: SimulatedDisk<ReplicaBatch>;
+  /** What is on it. */
+  readonly kept: ReplicaDisk;
 
+  /** `tears` breaks C5 on purpose. */
   constructor(
     readonly index: number,
     world: World,
-    core: Core<ReplicaInput, ReplicaOutput>,
+    private core: ReplicaCore,
+    tears: boolean,
   ) {
     super(`r${index}`, world, core);
+    this.kept = new ReplicaDisk(tears);
+    this.disk = new SimulatedDisk(world, (batch) => {
+      world.note(() => `${this.name} keeps ${describeBatch(batch)}`);
+      this.kept.keep(batch);
+    });
+  }
+
+  /** For a heartbeat. */
+  report(): NodeReport {
+    const { epoch, lostEpoch, stateHash } = this.core;
+    return { epoch, lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+  }
+
+  /** The process ends with what its disk holds. */
+  crash(): void {
+    this.isAlive = false;
+    this.world.note(() => `${this.name} crashes`);
+    this.disk.crash();
+  }
+
+  /** Another process goes on with what the disk holds. */
+  revive(core: ReplicaCore, tickUs: number): void {
+    this.core = core;
+    this.replicationSource = -1;
+    this.freshWeakReads.clear();
+    super.restart(core, tickUs);
   }
 
   protected override onInput(input: ReplicaInput): void {
@@ -38,7 +77,7 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   }
 
   protected override carryOut(output: ReplicaOutput): void {
-    const { world, name } = this;
+    const { world, name, life } = this;
     switch (output.kind) {
       case 'session': {
         this.observeResponse(output.client, output.frame);
@@ -67,12 +106,16 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       case 'collect': {
         const frame = copyFrame(output.frame);
         for (const to of output.to) {
-          world.toWitness(name, to, { kind: 'collect', frame }, () => describeCollectRequest(frame));
+          world.toMember(name, { epoch: frame.epoch, index: to }, { kind: 'collect', frame }, () =>
+            describeCollectRequest(frame),
+          );
         }
         return;
       }
-      case 'admitted':
       case 'persist':
+        this.disk.write(output.batch, () => this.onKept(output, life));
+        return;
+      case 'admitted':
         throw new Error(`${output.kind} is not handled yet`);
       case 'fenced':
       case 'led':
@@ -86,6 +129,17 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   protected override onTurnEnded(): void {
     this.world.census.count('weakWait', this.freshWeakReads.size);
     this.freshWeakReads.clear();
+  }
+
+  /** A process that is halted learns of it when it goes on. */
+  private onKept(output: Extract<ReplicaOutput, { kind: 'persist' }>, life: number): void {
+    if (!this.isAlive || this.life !== life) return;
+    if (this.isPaused) {
+      this.world.timeline.after(PAUSE_CHECK_US, () => this.onKept(output, life));
+      return;
+    }
+    for (const waiting of output.then) this.carryOut(waiting);
+    this.input({ kind: 'persisted', number: output.batch.number });
   }
 
   /** Over the bus, or, where there is none and the host knows it, in a frame of the stream. */
@@ -130,4 +184,12 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
     census.count('refused', frame.refusals.length);
     for (const refusal of frame.refusals) this.freshWeakReads.delete(`${client}n${refusal.nonce}`);
   }
+}
+
+function describeBatch({ number, promises, cutAfter, firstSlot, entries, checkpoint }: ReplicaBatch): string {
+  const { epoch, ledEpoch, commitSlot } = promises;
+  const cut = cutAfter === undefined ? '' : `, cut after ${cutAfter}`;
+  const state = checkpoint === undefined ? '' : `, ${checkpoint.step} to ${checkpoint.slot}`;
+  const range = entries.length === 0 ? '' : `, ${firstSlot}–${firstSlot + entries.length - 1}`;
+  return `#${number}: e${epoch} led ${ledEpoch} commit ${commitSlot}${cut}${range}${state}`;
 }

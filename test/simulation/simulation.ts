@@ -8,6 +8,7 @@ import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import type { ClientInput, ReplicaInput, WitnessInput } from '../../protocol/core.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
+import type { ReplicaImage } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
@@ -38,6 +39,8 @@ export interface ReplacedRules {
   coordinator?: CoordinatorRules;
   /** D7: the bucket writes without comparing. */
   isBlind?: boolean;
+  /** C5: replicas' disks keep keys before they keep sessions. */
+  tearsCheckpoints?: boolean;
 }
 
 /** What a run left behind. */
@@ -117,6 +120,7 @@ class Simulation implements World {
       coordination: this.coordination,
       restartWitness: (index) => this.restartWitness(index),
       reviveWitness: (index) => this.reviveWitness(index),
+      restartReplica: (index) => this.restartReplica(index),
     });
   }
 
@@ -147,6 +151,12 @@ class Simulation implements World {
 
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
     this.send(from, this.witnesses[index], input, describe);
+  }
+
+  toMember(from: string, place: { epoch: number; index: number }, input: WitnessInput, describe: () => string): void {
+    const name = this.coordination.witnessAt(place.epoch, place.index);
+    const node = this.witnesses.find((witness) => witness.name === name);
+    this.send(from, node, input, describe);
   }
 
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
@@ -206,21 +216,17 @@ class Simulation implements World {
     });
   }
 
-  private createNodes({ clusterId, replicas, witnesses }: ClusterConfig): void {
-    const { shards, descriptorLimit } = this.plan;
-    for (const { id, index, incarnation } of replicas) {
-      const core = new ReplicaCore({
-        ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries: this.plan.logKeptEntries },
-        ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-        ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
-      });
-      const node = new ReplicaProcess(index, this, core);
+  private createNodes({ replicas, witnesses }: ClusterConfig): void {
+    for (const { index, incarnation } of replicas) {
+      const core = this.createReplica(index, incarnation);
+      const node = new ReplicaProcess(index, this, core, this.rules.tearsCheckpoints === true);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
       this.replicaCores.push(core);
     }
-    for (const { index, incarnation } of witnesses) {
+    const spares = Array.from({ length: this.plan.spareWitnesses }, (_, count) => witnesses.length + count);
+    for (const index of [...witnesses.map((member) => member.index), ...spares]) {
+      const incarnation = 100 + index;
       const core = this.createWitness(index, incarnation);
       const node = new WitnessProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
@@ -228,6 +234,42 @@ class Simulation implements World {
       this.witnessCores.push(core);
       this.witnessLives.push(incarnation);
     }
+  }
+
+  private createReplica(index: number, incarnation: number, image?: ReplicaImage): ReplicaCore {
+    const { shards, descriptorLimit, logKeptEntries, durability, checkpointEntries, isTight } = this.plan;
+    return new ReplicaCore({
+      ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
+      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, durability, checkpointEntries, image },
+      ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
+      ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
+    });
+  }
+
+  /** A replica goes on with what is on its disk, which makes it the same life; it has to ask for the configuration. */
+  private restartReplica(index: number): void {
+    const node = this.replicas[index];
+    if (node === undefined) return;
+    const incarnation = 100 + index;
+    const core = this.createReplica(index, incarnation, node.kept.image());
+    this.replicaCores[index] = core;
+    node.revive(core, NODE_TICK_US + index);
+    this.coordination.join('replica', node, incarnation);
+    let isTold = false;
+    const isMoot = (): boolean => isTold || !node.isAlive || this.replicaCores[index] !== core;
+    this.coordination.wantConfig(node.name, isMoot, (from, config) => {
+      const tell = (): void => {
+        isTold = true;
+        node.input({ kind: 'config', config });
+      };
+      this.carry(
+        from,
+        node.name,
+        () => !isMoot(),
+        tell,
+        () => `config e${config.epoch}`,
+      );
+    });
   }
 
   private createWitness(index: number, incarnation: number, image?: WitnessImage): WitnessCore {
@@ -277,7 +319,11 @@ class Simulation implements World {
   announce(from: string, config: ClusterConfig): void {
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
-      this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
+      this.timeline.after(this.random.below(spreadUs), () => {
+        if (!node.isAlive) return;
+        this.coordination.told(node.name, config);
+        node.input({ kind: 'config', config });
+      });
     }
     for (const client of this.clients.values()) {
       this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(from, client, config));
@@ -289,7 +335,11 @@ class Simulation implements World {
       from,
       client.name,
       () => client.isAlive,
-      () => client.input({ kind: 'config', config }),
+      () => {
+        client.input({ kind: 'config', config });
+        // Whoever has a place now is called there.
+        for (const { index } of config.witnesses) client.input({ kind: 'witnessUp', witness: index });
+      },
       () => {
         return `config e${config.epoch} ${config.status === EpochStatus.open ? 'open' : 'recovering'}`;
       },
@@ -307,8 +357,23 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
     for (let count = 0; count < plan.witnessCrashes; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitnessDisks() });
+    if (plan.durability === 'disk') {
+      const { replicaCrashes } = this.faults;
+      const add = (count: number, strike: () => void): void => {
+        for (let left = count; left > 0; left--) strikes.push({ at: draw(), strike });
+      };
+      add(plan.replicaCrashes, () => replicaCrashes.strike());
+      add(plan.powerLosses, () => replicaCrashes.cutPower());
+      add(plan.diskObstructions, () => replicaCrashes.obstruct());
+    }
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
+    for (let count = 0; count < plan.leaderTransfers; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.transferLeader() });
+    for (let count = 0; count < plan.sessionCalls; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.openSessions() });
+    for (let count = 0; count < plan.recordRollbacks; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.rollBack() });
     strikes.sort((one, other) => one.at - other.at);
     const watch = (): void => {
       while (strikes[0] !== undefined && workload.submitted >= strikes[0].at) strikes.shift()?.strike();
@@ -359,7 +424,8 @@ class Simulation implements World {
   private findFullPools(): string[] {
     return this.witnessCores.flatMap((core, index) => {
       const { poolEntries = 0 } = core.stats();
-      return poolEntries === 0 || !core.isRecording ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+      const isMember = core.isRecording && core.epoch === this.coordination.config.epoch;
+      return poolEntries === 0 || !isMember ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
     });
   }
 

@@ -17,7 +17,7 @@ function createRecord(epoch: number, status: number): CoordinatorRecord {
 describe('the record as text', () => {
   it('comes back as it was written', () => {
     const gathering = { clusterId: 'a', sessionFloor: 1, config: undefined, recovery: undefined };
-    const recovery = { opened: { epoch: 3, witnesses }, isLeaderChosen: false };
+    const recovery = { opened: { epoch: 3, witnesses }, isLeaderChosen: false, preferred: undefined };
     const recovering = { ...createRecord(4, EpochStatus.recovering), recovery };
     for (const record of [
       gathering,
