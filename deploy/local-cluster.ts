@@ -37,7 +37,7 @@ export interface LocalClusterOptions {
   scheduling?: Scheduling;
   /** Flags of Node for every service, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
-  /** Directory for logs and NATS's files, kept afterwards; default is a temporary one, removed at the end. */
+  /** Directory for logs, NATS's files and, in durability `disk`, what nodes keep; stays afterwards; default is a temporary one, removed at the end. */
   dataDir?: string;
   /** Told in one line what happens: a service that is ready, the epoch that opened, a child that died. */
   onLog?: (line: string) => void;
@@ -227,7 +227,11 @@ class StartingCluster {
 
   async #start(launch: Launch, deadline: number): Promise<ServiceProcess> {
     const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
-    const { role, index, args } = launch;
+    const { role, index } = launch;
+    const isKeeping = settings.durability === 'disk' && role !== 'coordinator';
+    const args = isKeeping
+      ? [...launch.args, '--data-dir', join(this.#directory, `${role}-${index}`)]
+      : launch.args;
     launch.lives++;
     const place = { life: launch.lives, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
     const service = startService({ role, index, args, settings, nodeArgs, ...place });
