@@ -229,9 +229,7 @@ class StartingCluster {
     const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
     const { role, index } = launch;
     const isKeeping = settings.durability === 'disk' && role !== 'coordinator';
-    const args = isKeeping
-      ? [...launch.args, '--data-dir', join(this.#directory, `${role}-${index}`)]
-      : launch.args;
+    const args = isKeeping ? [...launch.args, '--data-dir', join(this.#directory, `${role}-${index}`)] : launch.args;
     launch.lives++;
     const place = { life: launch.lives, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
     const service = startService({ role, index, args, settings, nodeArgs, ...place });
@@ -255,9 +253,11 @@ class StartingCluster {
       if (entry !== undefined) entry.pid = pid;
       return;
     }
-    // Clients and nodes were told where coordinators are, and nobody tells them anew.
+    // Clients and nodes were told where coordinators are, and nobody tells them anew; nor where a member is that stays one.
     const listens = launch.args.includes('--listen');
-    if (launch.role === 'coordinator' && !listens) launch.args = [...launch.args, '--listen', entry?.address ?? ''];
+    const staysMember = this.#options.serviceSettings?.durability === 'disk';
+    if ((launch.role === 'coordinator' || staysMember) && !listens)
+      launch.args = [...launch.args, '--listen', entry?.address ?? ''];
     const service = await this.#start(launch, deadline);
     if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });
   }
