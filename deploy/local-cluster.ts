@@ -37,7 +37,7 @@ export interface LocalClusterOptions {
   scheduling?: Scheduling;
   /** Flags of Node for every service, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
-  /** Directory for logs and NATS's files, kept afterwards; default is a temporary one, removed at the end. */
+  /** Directory for logs, NATS's files and, in durability `disk`, what nodes keep; stays afterwards; default is a temporary one, removed at the end. */
   dataDir?: string;
   /** Told in one line what happens: a service that is ready, the epoch that opened, a child that died. */
   onLog?: (line: string) => void;
@@ -228,7 +228,9 @@ class StartingCluster {
 
   async #start(launch: Launch, deadline: number): Promise<ServiceProcess> {
     const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
-    const { role, index, args } = launch;
+    const { role, index } = launch;
+    const isKeeping = settings.durability === 'disk' && role !== 'coordinator';
+    const args = isKeeping ? [...launch.args, '--data-dir', join(this.#directory, `${role}-${index}`)] : launch.args;
     launch.lives++;
     const place = { life: launch.lives, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
     const service = startService({ role, index, args, settings, nodeArgs, ...place });
@@ -253,9 +255,11 @@ class StartingCluster {
       if (entry !== undefined) entry.pid = pid;
       return;
     }
-    // Clients and nodes were told where coordinators are, and nobody tells them anew.
+    // Clients and nodes were told where coordinators are, and nobody tells them anew; nor where a member is that stays one.
     const listens = launch.args.includes('--listen');
-    if (launch.role === 'coordinator' && !listens) launch.args = [...launch.args, '--listen', entry?.address ?? ''];
+    const staysMember = this.#options.serviceSettings?.durability === 'disk';
+    if ((launch.role === 'coordinator' || staysMember) && !listens)
+      launch.args = [...launch.args, '--listen', entry?.address ?? ''];
     const service = await this.#start(launch, deadline);
     if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });
   }

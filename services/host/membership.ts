@@ -16,15 +16,6 @@ import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
 
-/** What a heartbeat says of a node's state. */
-export interface NodeState {
-  /** The node's epoch, if a former process of this life led it and nobody does now (C4). Else 0. */
-  lostEpoch: number;
-  /** Slot of `stateHash`, 0 if there is none. */
-  stateSlot: number;
-  stateHash: number;
-}
-
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
   /** Addresses of the coordinators, at least one. */
