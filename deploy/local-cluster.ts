@@ -262,7 +262,9 @@ class StartingCluster {
 
   /** Directory in which a process keeps what outlives it. */
   #storeOf(name: string): string {
-    return name === 'nats' ? join(this.#directory, 'nats', 'jetstream') : join(this.#directory, name);
+    const launch = this.#launches.get(name);
+    if (launch === undefined) return join(this.#directory, 'nats', 'jetstream');
+    return join(this.#directory, `${launch.role}-${launch.index}`);
   }
 
   #watch(child: GuardedProcess): void {
