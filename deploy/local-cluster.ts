@@ -81,11 +81,11 @@ export interface LocalCluster {
    */
   kill(name: string, signal: NodeJS.Signals): void;
   /**
-   * Starts a process that has ended again: same name, same files, and where others must find it, the same address.
+   * Starts a process that has ended, or was told to by `kill`, again: same name, same files, and where others must find it, the same address.
    * Resolves when it says that it is ready; whether the cluster has taken it back is the coordinators' business. Its entry
    * in `services` gets the new address and process number, its log a file of its own. `isWiped` takes away first what it
    * had on disk.
-   * @throws RangeError if there is no such process, Error if it has not ended, or does not come up in `startMs`.
+   * @throws RangeError if there is no such process, Error if it runs, or does not come up in `startMs`.
    */
   restart(name: string, options?: { isWiped?: boolean }): Promise<void>;
 }
@@ -244,6 +244,8 @@ class StartingCluster {
 
   async #restart(name: string, isWiped: boolean): Promise<void> {
     const running = this.#findProcess(name);
+    // Who was told to end may take a moment.
+    if (this.#expected.has(running)) await running.ended;
     if (!running.isEnded) throw new Error(`${name} cannot be started again while it runs`);
     if (this.#stopping !== null) throw new Error('the cluster is being stopped');
     if (isWiped) rmSync(this.#storeOf(name), { recursive: true, force: true });
@@ -266,7 +268,9 @@ class StartingCluster {
 
   /** Directory in which a process keeps what outlives it. */
   #storeOf(name: string): string {
-    return name === 'nats' ? join(this.#directory, 'nats', 'jetstream') : join(this.#directory, name);
+    const launch = this.#launches.get(name);
+    if (launch === undefined) return join(this.#directory, 'nats', 'jetstream');
+    return join(this.#directory, `${launch.role}-${launch.index}`);
   }
 
   #watch(child: GuardedProcess): void {
