@@ -9,12 +9,16 @@ import {
   type RegisterResponse,
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
+import type { NodeReport } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { Backoff } from './backoff.js';
 import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
+
+/** What a replica says of its state, besides its epoch. */
+export type NodeState = Pick<NodeReport, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
