@@ -50,10 +50,11 @@ export class Faults {
 
   /** Sets everything going. */
   begin(): void {
-    const { faults, rebindEveryUs } = this.world.plan;
+    const { faults, rebindEveryUs, silenceEveryUs } = this.world.plan;
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
+    this.repeat(silenceEveryUs, () => this.silence());
     this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
     this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
   }
@@ -96,6 +97,7 @@ export class Faults {
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
     this.witnessCrashes.strikeWithLeader();
+    this.replicaCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -127,6 +129,22 @@ export class Faults {
       if (name === leader.name) continue;
       network.hold(leader.name, name, durationUs);
       network.hold(name, leader.name, durationUs);
+    }
+  }
+
+  /** Nothing that a client says reaches the leader for longer than a lease; at times nothing reaches anybody. */
+  private silence(): void {
+    const { plan, random, network, census } = this.world;
+    const { replicas, witnesses, clients, coordination } = this.targets;
+    census.count('clientSilent');
+    const client = random.pick(clients);
+    const durationUs = plan.sessionLeaseUs * random.pick([1.5, 3]);
+    const isDeaf = random.chance(0.3);
+    const leader = replicas[coordination.config.leader];
+    const nodes = isDeaf ? [...replicas, ...witnesses] : leader === undefined ? [] : [leader];
+    for (const { name } of nodes) {
+      network.hold(client.name, name, durationUs);
+      if (isDeaf) network.hold(name, client.name, durationUs);
     }
   }
 
