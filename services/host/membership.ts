@@ -4,12 +4,12 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import {
   CoordinatorClient,
+  type HeartbeatRequest,
   type HeartbeatResponse,
   NodeRole,
   type RegisterResponse,
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
-import type { NodeReport } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { Backoff } from './backoff.js';
@@ -18,7 +18,7 @@ import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
 
 /** What a replica says of its state, besides its epoch. */
-export type NodeState = Pick<NodeReport, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
+export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
