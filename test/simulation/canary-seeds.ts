@@ -1,0 +1,27 @@
+// For each canary a seed that caught it, so that the tests need not search. Written by `simulate --canaries --record`.
+
+export const CANARY_SEEDS: Readonly<Record<string, number>> = {
+  'A2: leader gives away results that rest on foreign uncommitted writes': 7,
+  'C1: leader orders a write past a hole': 2,
+  'C1: leader answers a read before the session’s own writes': 50,
+  'F2: leader and state execute a duplicate': 1,
+  'F6: a confirmed read counts rounds that began before it': 12,
+  'E6: weak reads ignore the token': 1,
+  'E5: nobody minds what was dropped from the write set': 3,
+  'B1: witness keeps conflicting records': 10,
+  'B9: witness keeps a record after a hole': 62,
+  'P8: the watermark moves when a record is rejected': 18,
+  'A1: the quorum is one short': 3,
+  'A3: a fast read counts one witness too few': 12,
+  'A3: witnesses agree among themselves without the leader': 1,
+  'A6: a fast read does not ask whether the session’s own writes are covered': 15,
+  'E1: the write set is cleared by a local acknowledgement': 1,
+  'P4: a weak answer that was overtaken by a commit notice is taken': 1,
+  'E6: the client sends no token': 2,
+  'D1: an epoch begins with fewer replicas fenced than a majority': 1,
+  'D1: the shorter log is chosen': 1,
+  'D1: a pool is read before its witness is sealed': 50,
+  'D2: a single sealed witness is enough although not every accept is needed': 77,
+  'D6: the epoch opens before what was recovered is on a majority': 67,
+  'D7: the record is written without comparing': 2,
+};
