@@ -224,6 +224,12 @@ export const CANARIES: readonly Canary[] = [
     overrides: ROAMING,
   },
   witness('B1: witness keeps conflicting records', { conflicts: () => false }, CONTENDED),
+  replica(
+    'D5: what is replayed is held neither against the log nor against what was executed',
+    { mayReplay: () => true, isDuplicate: () => false },
+    TURBULENT,
+  ),
+  witness('B8: a record that comes after its collection is kept', { isCommitted: () => false }, PIPELINED),
   witness('B9: witness keeps a record after a hole', { followsOn: (seq, watermark) => seq > watermark }, PIPELINED),
   witness(
     'P8: the watermark moves when a record is rejected',
@@ -250,6 +256,11 @@ export const CANARIES: readonly Canary[] = [
     {
       isFastWrite: (evidence, quorums) => evidence.leaderOk && evidence.accepts >= quorums.fast - 1,
     },
+    TURBULENT,
+  ),
+  session(
+    'A7: the slow path answers what was speculated',
+    { isFinal: ({ committed, result }) => committed || result !== undefined },
     TURBULENT,
   ),
   session(
@@ -337,6 +348,11 @@ export const CANARIES: readonly Canary[] = [
     EXPIRING,
   ),
   replica('D6: the epoch opens before what was recovered is on a majority', { mayReportLed: () => true }, TOPPLING),
+  coordinator(
+    'D4: a merged replay has holes',
+    { followsOn: (seq, through) => seq > through },
+    { ...PIPELINED, witnesses: 5, fastQuorum: 4 },
+  ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
 
