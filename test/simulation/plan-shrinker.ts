@@ -188,11 +188,17 @@ function differences(base: SimulationPlan, plan: SimulationPlan): PlanOverrides 
 /** Heartbeats and what coordinators tell each other of them. */
 const HEARTBEAT = /→\S+ (alive|noted|seen \S+)$/;
 
-/** What happened until the last operation of the violation was answered; everything if none is named. */
+/** Lines shown of what follows the healing in a run that does not come to rest. */
+const CIRCLING_LINES = 100;
+
+/** What happened until the last operation of the violation was answered, or until the run goes round in circles. */
 function cutTranscript(lines: readonly string[], { events }: Violation): string[] {
-  const lastUs = Math.max(0, ...events.map(({ invokeUs, returnUs }) => returnUs ?? invokeUs));
-  return lines.filter((line) => {
-    const isLater = lastUs > 0 && Number.parseInt(line, 10) > lastUs;
-    return !isLater && !HEARTBEAT.test(line);
-  });
+  const telling = lines.filter((line) => !HEARTBEAT.test(line));
+  if (events.length === 0) {
+    // What does not come to rest goes round in circles: a few rounds are enough.
+    const healed = telling.findIndex((line) => line.endsWith('everything heals'));
+    return healed < 0 ? telling : telling.slice(0, healed + CIRCLING_LINES);
+  }
+  const lastUs = Math.max(...events.map(({ invokeUs, returnUs }) => returnUs ?? invokeUs));
+  return telling.filter((line) => Number.parseInt(line, 10) <= lastUs);
 }
