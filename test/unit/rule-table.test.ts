@@ -10,7 +10,9 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** How many rules each letter has; R1, R3, R4 and R7 were never taken over. */
 const COUNTS = { A: 10, B: 12, C: 8, D: 11, E: 13, F: 8, P: 9 };
 const RULES = [
-  ...Object.entries(COUNTS).flatMap(([letter, count]) => Array.from({ length: count }, (_, at) => `${letter}${at + 1}`)),
+  ...Object.entries(COUNTS).flatMap(([letter, count]) =>
+    Array.from({ length: count }, (_, at) => `${letter}${at + 1}`),
+  ),
   ...['R2', 'R5', 'R6'],
 ];
 
@@ -35,7 +37,9 @@ function readTable(): Row[] {
 
 /** Whether a source text names the rule within quotes, as titles do; comments do not count. */
 function isNamedIn(source: string, rule: string): boolean {
-  return source.split('\n').some((line) => new RegExp(`['"\`][^'"\`]*\\b${rule}\\b`).test(line) && !/^\s*(\/\/|\*)/.test(line));
+  return source
+    .split('\n')
+    .some((line) => new RegExp(`['"\`][^'"\`]*\\b${rule}\\b`).test(line) && !/^\s*(\/\/|\*)/.test(line));
 }
 
 describe('the table of rules', () => {
