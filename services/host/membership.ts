@@ -150,7 +150,7 @@ export class Membership {
   private callRegister(): Promise<RegisterResponse> {
     const { nodeId, address, incarnation } = this.options;
     const node = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
-    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor };
+    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor, ...this.open };
     return new Promise((resolve, reject) => {
       this.client.register(request, new Metadata(), callOptions(), (error, response) => {
         if (error === null) resolve(response);
@@ -170,7 +170,7 @@ export class Membership {
     const isAhead =
       lastOpen !== undefined &&
       (lastOpen.epoch > answered.epoch || (lastOpen.epoch === answered.epoch && lastOpen.version > answered.version));
-    const known = { sessionFloor, config: isAhead ? lastOpen : undefined };
+    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...this.open };
     const request = { ...life, epoch: epoch(), ...(state?.() ?? NO_STATE), ...known };
     this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
   };
@@ -201,6 +201,10 @@ export class Membership {
     this.options.log.debug({ error: error.message }, 'a heartbeat was lost');
     this.useNext();
   };
+
+  private get open(): { openEpoch: number; openVersion: number } {
+    return { openEpoch: this.lastOpen?.epoch ?? 0, openVersion: this.lastOpen?.version ?? 0 };
+  }
 
   private onAnswer({ epoch, version, sessionFloor, stop }: HeartbeatResponse): void {
     this.answered = { epoch, version };

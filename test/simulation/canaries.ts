@@ -4,6 +4,7 @@
 import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
 import { coordinatorRules } from '../../protocol/coordinator/rules.js';
 import type { WitnessOutput } from '../../protocol/core.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { replicaRules } from '../../protocol/replica/rules.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
@@ -143,6 +144,20 @@ const EXPIRING: PlanOverrides = {
   faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
 };
 
+/** Operators move the leadership about while replicas lag behind each other. */
+const TRANSFERRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ viewChanges: 2, leaderTransfers: 12, strong: 0.3, coordinatorLoss: 0, recordFaults: false },
+};
+
+/** Takes the list as it should be in the next epoch for that of this one. */
+function replaceWithinEpoch(
+  { config, recovery }: Parameters<CoordinatorRules['replaceWitnesses']>[0],
+  witnesses: ClusterConfig['witnesses'],
+): ReturnType<CoordinatorRules['replaceWitnesses']> {
+  return { config: { ...config, version: config.version + 1, witnesses }, recovery };
+}
+
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
   replica(
@@ -268,6 +283,21 @@ export const CANARIES: readonly Canary[] = [
     'F3: results are forgotten before the client has acknowledged them',
     { forgetsThrough: () => Number.POSITIVE_INFINITY },
     EXPIRING,
+  ),
+  coordinator(
+    'D1: the replica that is wanted leads although too few logs are as short as its own',
+    { mayLead: () => true },
+    TRANSFERRING,
+  ),
+  coordinator(
+    'D8: a witness takes the place of another within an epoch',
+    { replaceWitnesses: replaceWithinEpoch },
+    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3, durability: 'memory' },
+  ),
+  coordinator(
+    'F8: session ids are issued by what the record says, although it was put back',
+    { sessionFloor: (recorded) => recorded, mayIssue: () => true },
+    { coordinators: 1, sessionCalls: 30, recordRollbacks: 2 },
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
