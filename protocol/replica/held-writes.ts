@@ -49,6 +49,11 @@ export class HeldWrites {
     return this.#sessions.get(session)?.writes.has(seq) ?? false;
   }
 
+  /** Replica to which the client of a held write is bound; undefined if the write is not here. */
+  boundOf(session: number, seq: number): number | undefined {
+    return this.#sessions.get(session)?.writes.get(seq)?.write.bound;
+  }
+
   /** Keeps a write. False if there is no room: then it may not be acknowledged. */
   hold(write: CheckedWrite, nowUs: number): boolean {
     const { session, seq } = write.command;

@@ -252,9 +252,18 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const { state, held, replies } = this.#node;
     if (seq <= state.dedup.lastSeq(session)) {
       replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
-    } else if (held.has(session, seq)) {
+    } else if (this.#mayConfirmHeld(held.boundOf(session, seq))) {
       replies.for(client, 16).weakAcks.push({ session, seq });
     }
+  }
+
+  /**
+   * E8: a majority that holds a write makes it witnessed, which is to survive what the durability does; where processes
+   * come back without what they held, only the bound one says that it holds it.
+   */
+  #mayConfirmHeld(bound: number | undefined): boolean {
+    const { index, journal } = this.#node;
+    return bound !== undefined && (journal === null || bound === index);
   }
 
   #onReplicate(frame: ReplicateRequest): void {

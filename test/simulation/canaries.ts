@@ -121,7 +121,7 @@ const FORGETFUL: PlanOverrides = {
 };
 
 /** Witnesses crash soon after the leader fell and are back at once, with what a slow disk has kept. */
-const CRASHING: PlanOverrides = {
+const FALLING_WITNESSES: PlanOverrides = {
   ...TURBULENT,
   ...{ durability: 'disk', diskUs: 10_000, witnessCrashes: 10, witnessCrashAtStrike: 1, witnessRestarts: 0 },
   ...{ witnesses: 1, fastQuorum: 1, clientLossAtStrike: 1 },
@@ -133,15 +133,6 @@ const OVERTAKING: PlanOverrides = {
   ...{ latencyUs: 50, latencySpreadUs: 50, announceUs: 60_000, keys: 6, strong: 1, depth: 2 },
   ...{ coordinatorLoss: 0, recordFaults: false },
   faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
-};
-
-/** Sessions come and go, and clients are silent for longer than a lease while others hold what they wrote. */
-const EXPIRING: PlanOverrides = {
-  ...TURBULENT,
-  ...{ clients: 4, sessionsPerClient: 2, strong: 0.2, keys: 6, viewChanges: 0, clientLossAtStrike: 0, isTight: false },
-  ...{ sessionLeaseUs: 40_000, sessionChurn: 0.05, silenceEveryUs: 5000, clockDrift: 0, relayAfterUs: 400_000 },
-  mix: { put: 50, get: 30, delete: 0, compareAndSet: 20, batch: 0, scan: 0 },
-  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
 };
 
 /** Operators move the leadership about while replicas lag behind each other. */
@@ -157,6 +148,32 @@ function replaceWithinEpoch(
 ): ReturnType<CoordinatorRules['replaceWitnesses']> {
   return { config: { ...config, version: config.version + 1, witnesses }, recovery };
 }
+
+/** Replicas crash all the time and are soon back with slow disks, mostly while an epoch begins. */
+const CRASHING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ durability: 'disk', diskUs: 10_000, checkpointEntries: 5, replicaCrashAtStrike: 1, replicaCrashes: 6 },
+  ...{ powerLosses: 2, diskObstructions: 2, witnessCrashes: 0, witnessCrashAtStrike: 0, clientLossAtStrike: 0.2 },
+};
+
+/** The same where most writes are weak, so that few are with the witnesses alone. */
+const CRASHING_WEAK: PlanOverrides = { ...CRASHING, strong: 0.2, clientLosses: 1 };
+
+/** The same with little loss but frames that come late and twice, the coordinators' too. */
+const CRASHING_LATE: PlanOverrides = {
+  ...CRASHING,
+  ...{ cutOff: 0, replicaCrashes: 12, powerLosses: 0, diskUs: 4000, announceUs: 500 },
+  faults: { ...NO_FAULTS, duplicate: 0.3, tail: 0.3, tailUs: 20_000, reorders: true },
+};
+
+/** Sessions come and go, and clients are silent for longer than a lease while others hold what they wrote. */
+const EXPIRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ clients: 4, sessionsPerClient: 2, strong: 0.2, keys: 6, viewChanges: 0, clientLossAtStrike: 0, isTight: false },
+  ...{ sessionLeaseUs: 40_000, sessionChurn: 0.05, silenceEveryUs: 5000, clockDrift: 0, relayAfterUs: 400_000 },
+  mix: { put: 50, get: 30, delete: 0, compareAndSet: 20, batch: 0, scan: 0 },
+  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
+};
 
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
@@ -195,17 +212,17 @@ export const CANARIES: readonly Canary[] = [
   witness(
     'B5: a seal is answered, and the pool handed over, before the seal is kept',
     answersEarly(({ kind }) => kind === 'sealed' || kind === 'recovered'),
-    { ...CRASHING, announceUs: 60_000, strong: 1, clientLossAtStrike: 0 },
+    { ...FALLING_WITNESSES, announceUs: 60_000, strong: 1, clientLossAtStrike: 0 },
   ),
   witness(
     'C6: a record is answered before it is kept',
     answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length > 0),
-    CRASHING,
+    FALLING_WITNESSES,
   ),
   witness(
     'C6: a check shows what is not kept',
     answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length === 0),
-    CRASHING,
+    FALLING_WITNESSES,
   ),
   session(
     'A1: the quorum is one short',
@@ -277,13 +294,6 @@ export const CANARIES: readonly Canary[] = [
     { mayReportLed: () => true },
     { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
   ),
-  replica('F5: sessions end before anybody was asked what is left of them', { mayEnd: () => true }, EXPIRING),
-  replica('F5: the record of a session goes and its id is not remembered', { isEnded: () => false }, EXPIRING),
-  replica(
-    'F3: results are forgotten before the client has acknowledged them',
-    { forgetsThrough: () => Number.POSITIVE_INFINITY },
-    EXPIRING,
-  ),
   coordinator(
     'D1: the replica that is wanted leads although too few logs are as short as its own',
     { mayLead: () => true },
@@ -298,6 +308,17 @@ export const CANARIES: readonly Canary[] = [
     'F8: session ids are issued by what the record says, although it was put back',
     { sessionFloor: (recorded) => recorded, mayIssue: () => true },
     { coordinators: 1, sessionCalls: 30, recordRollbacks: 2 },
+  ),
+  replica('C6: a replica counts as one that has what its disk does not', { acknowledgedSlot: (v) => v }, CRASHING_WEAK),
+  replica('C6: a fence is answered before it is kept', { mayAnswerFence: () => true }, CRASHING),
+  replica('C4: a replica that was started anew leads the same epoch again', { mayLead: () => true }, CRASHING_LATE),
+  { name: 'C5: the state is kept before the sessions are', rules: { tearsCheckpoints: true }, overrides: CRASHING },
+  replica('F5: sessions end before anybody was asked what is left of them', { mayEnd: () => true }, EXPIRING),
+  replica('F5: the record of a session goes and its id is not remembered', { isEnded: () => false }, EXPIRING),
+  replica(
+    'F3: results are forgotten before the client has acknowledged them',
+    { forgetsThrough: () => Number.POSITIVE_INFINITY },
+    EXPIRING,
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];

@@ -97,6 +97,7 @@ export class Faults {
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
     this.witnessCrashes.strikeWithLeader();
+    this.replicaCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.

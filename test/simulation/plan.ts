@@ -140,6 +140,10 @@ export interface SimulationPlan {
   silenceEveryUs: number;
   /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
   replicaCrashes: number;
+  /** Share of strikes at the leader soon after which replicas crash as well, likewise. */
+  replicaCrashAtStrike: number;
+  /** Share of crashes of replicas that a coordinator notices at once. */
+  crashNoticed: number;
   /** Strikes at which all replicas crash. */
   powerLosses: number;
   /** Strikes at which a disk is slow or full for a while. */
@@ -255,6 +259,8 @@ function createOperations(random: SeededRandom) {
 function createReplicaCrashes(random: SeededRandom) {
   return {
     replicaCrashes: random.pick([0, 1, 3]),
+    replicaCrashAtStrike: random.pick([0, 0.5]),
+    crashNoticed: random.pick([0.2, 0.8]),
     powerLosses: random.pick([0, 0, 1]),
     diskObstructions: random.pick([0, 3]),
     checkpointEntries: random.pick([5, 40, 4096]),
