@@ -346,11 +346,17 @@ export class Workload {
    */
   noteLosses(endings: ReadonlyMap<number, number>, hasEnded: (session: number) => boolean): HistoryEvent[] {
     const kept: HistoryEvent[] = [];
+    const doubtful = new Map<number, number>();
+    for (const { event, isWrite } of this.calls.values()) {
+      if (!isWrite || event.outcome !== 'unknown') continue;
+      doubtful.set(event.session, Math.min(event.seq, doubtful.get(event.session) ?? event.seq));
+    }
     for (const { event, isWrite, witnessedUs } of this.calls.values()) {
       const isAcknowledged = isWrite && event.consistency === 'weak' && event.outcome === 'ok';
       if (!isAcknowledged || !hasEnded(event.session)) continue;
       if (event.slot > 0 || witnessedUs < (endings.get(event.session) ?? 0)) {
-        kept.push(event);
+        // Nothing is ordered past a hole: it is only as good as the session's earlier writes.
+        if (event.seq < (doubtful.get(event.session) ?? Number.POSITIVE_INFINITY)) kept.push(event);
         continue;
       }
       event.outcome = 'unknown';
