@@ -37,6 +37,15 @@ describe('chaos schedule', () => {
     assert.deepEqual([...wiped('disk')].sort(), ['kill-follower', 'kill-leader', 'kill-nats', 'kill-witness']);
   });
 
+  it('loses what is under way only together with a leader, mostly but not always', () => {
+    const kinds = parseKinds('kill,pause');
+    const faults = Array.from({ length: 30 }, (_, seed) => drawSchedule({ seed, ...ALL, kinds })).flat();
+    const losing = faults.filter(({ lostMs }) => lostMs > 0);
+    assert.deepEqual([...new Set(losing.map(nameKind))].sort(), ['kill-leader', 'pause-leader']);
+    const ofLeaders = faults.filter(({ target }) => target === 'leader').length;
+    assert.ok(losing.length > 0.4 * ofLeaders && losing.length < 0.8 * ofLeaders);
+  });
+
   it('takes kinds by action, by target or by both, each once, and refuses others', () => {
     const names = (text: string): string[] => parseKinds(text).map(nameKind);
     assert.deepEqual(names('kill-leader,kill-leader'), ['kill-leader']);
