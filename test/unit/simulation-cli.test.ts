@@ -48,7 +48,7 @@ describe('simulate', () => {
       const sound = spawnSync(process.execPath, [VERIFY, file, '--json'], { encoding: 'utf8' });
       assert.equal(sound.status, 0, sound.stderr);
       assert.ok(JSON.parse(sound.stdout).operations >= 200);
-      const broken = simulate('--seed', '1', '--canary', 'E1', '--history', file);
+      const broken = simulate('--seed', '1', '--canary', 'A3: witnesses agree', '--history', file);
       assert.equal(broken.status, 5);
       assert.equal(spawnSync(process.execPath, [VERIFY, file]).status, 5);
     } finally {
