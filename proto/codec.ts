@@ -23,6 +23,7 @@ import {
   checkIds,
   checkKey,
   checkPositive,
+  checkSnapshotPart,
   checkTarget,
   checkTrace,
   checkWrites,
@@ -108,6 +109,7 @@ export function decodeReplicateRequest(bytes: Uint8Array): ReplicateRequest {
     checkPositive(entry.epoch, 'ReplicateRequest.entries', 'epoch');
     if (entry.command !== undefined) checkCommand(entry.command, 'ReplicateRequest.entries.command');
   }
+  checkSnapshotPart(frame.snapshot, 'ReplicateRequest.snapshot');
   checkTrace(frame.trace, 'ReplicateRequest');
   return frame;
 }

@@ -8,6 +8,7 @@ import { NUMBER_LIMIT } from '../limits.js';
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import { createQuorums } from '../quorum.js';
+import { Admission } from './admission.js';
 import { Installation } from './installation.js';
 import { LeaderWatch } from './leader-watch.js';
 import {
@@ -56,6 +57,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   readonly #installation: Installation;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
+  readonly #admission: Admission;
   #access: RecordAccess = { kind: 'unread' };
   /** Merge of all records ever read or written here; never goes back (D9). Null until there is one. */
   #known: CoordinatorRecord | null = null;
@@ -77,6 +79,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#installation = new Installation({ retryUs, registry: this.#registry, nextAttempt });
     this.#change = new ViewChange({ retryUs, rules, nextAttempt });
     this.#watch = new LeaderWatch(settings);
+    const { livenessUs, replaceAfterUs = 5 * livenessUs } = settings;
+    this.#admission = new Admission({ registry: this.#registry, livenessUs, retryUs, replaceAfterUs, nextAttempt });
   }
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
@@ -84,6 +88,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#onInput(input, nowUs, outputs);
     this.#refuseUnservableSessions(outputs);
     this.#watchLeader(nowUs);
+    if (this.#known?.config !== undefined) this.#admission.drive(this.#known.config, nowUs, outputs);
     this.#maybeAccessRecord(nowUs, outputs);
     this.#change.drive(nowUs, outputs);
     this.#installation.drive(nowUs, this.#known?.recovery === undefined ? [] : this.#change.replay, outputs);
@@ -120,7 +125,10 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
         return this.#change.onSealed(input.attempt, input.response, nowUs);
       case 'recovered':
         return this.#change.onRecovered(input.attempt, input.response, nowUs);
+      case 'admitted':
+        return this.#admission.onAdmitted(input.attempt, input.response, nowUs);
       case 'attemptFailed':
+        this.#admission.onFailed(input.attempt, nowUs);
         this.#change.onFailed(input.attempt, nowUs);
         return this.#installation.onFailed(input.attempt, nowUs);
       case 'nodeLost':
@@ -214,7 +222,9 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
       return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
     }
     const { led } = this.#installation;
-    if (config.status !== EpochStatus.recovering || led === null) return { config, recovery };
+    // D10: the record held this very list when the leader answered, or the write fails.
+    if (config.status === EpochStatus.open) return { config: this.#admission.exchanged(config) ?? config, recovery };
+    if (led === null) return { config, recovery };
     const open = createOpenConfig(config, led.openSlot, (id) => this.#registry.find(NodeRole.witness, id));
     return { config: open, recovery: undefined };
   }

@@ -14,11 +14,13 @@ function stageOf({ config, recovery }: RecordedEpoch): number {
 /** The part of a record that only moves from epoch to epoch. */
 type RecordedEpoch = Pick<CoordinatorRecord, 'config' | 'recovery'>;
 
-/** True if `a` supersedes `b`: a later epoch, or the same epoch further on. */
+/** True if `a` supersedes `b`: a later epoch, the same epoch further on, or other members in it (D10). */
 export function isNewer(a: RecordedEpoch, b: RecordedEpoch | null): boolean {
   if (a.config === undefined) return false;
   if (b?.config === undefined || a.config.epoch > b.config.epoch) return true;
-  return a.config.epoch === b.config.epoch && stageOf(a) > stageOf(b);
+  if (a.config.epoch !== b.config.epoch) return false;
+  if (stageOf(a) !== stageOf(b)) return stageOf(a) > stageOf(b);
+  return a.config.version > b.config.version;
 }
 
 /** True if it is settled who leads the epoch, so that nodes and clients may be told of it. */

@@ -28,6 +28,8 @@ export const RESULTS_PER_SESSION_LIMIT = 4096;
 /** Sessions by id. */
 export class DedupTable {
   readonly #sessions = new Map<number, SessionRecord>();
+  /** While somebody reads the table as it was: sessions that changed since, as they were then; null for new ones. */
+  #frozen: Map<number, SessionRecord | null> | null = null;
 
   get size(): number {
     return this.#sessions.size;
@@ -45,6 +47,7 @@ export class DedupTable {
   /** Notes an execution. `command.seq` is the session's next. */
   note(command: Command, slot: number, result: WriteResult): void {
     let record = this.#sessions.get(command.session);
+    if (this.#frozen !== null) this.#keepFrozen(command.session, record);
     if (record === undefined) {
       record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
       this.#sessions.set(command.session, record);
@@ -61,7 +64,44 @@ export class DedupTable {
     }
   }
 
+  /** Puts a session in as another table had it. */
+  restore(session: number, record: SessionRecord): void {
+    this.#sessions.set(session, record);
+  }
+
+  /**
+   * The sessions as they are now, for readers that take their time; a session is copied before it changes next. Freezing
+   * anew ends what was frozen before.
+   */
+  freeze(): Iterable<readonly [number, SessionRecord]> {
+    const frozen = new Map<number, SessionRecord | null>();
+    this.#frozen = frozen;
+    const ids = [...this.#sessions.keys()];
+    return { [Symbol.iterator]: () => readFrozen(ids, frozen, this.#sessions) };
+  }
+
+  /** Nobody reads what was frozen any more. */
+  thaw(): void {
+    this.#frozen = null;
+  }
+
+  #keepFrozen(session: number, record: SessionRecord | undefined): void {
+    if (this.#frozen?.has(session) !== false) return;
+    this.#frozen.set(session, record === undefined ? null : { ...record, results: new Map(record.results) });
+  }
+
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {
     return this.#sessions[Symbol.iterator]();
+  }
+}
+
+function* readFrozen(
+  sessions: readonly number[],
+  frozen: ReadonlyMap<number, SessionRecord | null>,
+  live: ReadonlyMap<number, SessionRecord>,
+): Generator<readonly [number, SessionRecord]> {
+  for (const session of sessions) {
+    const record = frozen.get(session) ?? live.get(session);
+    if (record !== undefined) yield [session, record];
   }
 }

@@ -65,7 +65,8 @@ export class ReplicaNode {
   readonly log: ReplicaLog;
   /** Where values that leave in frames are written. */
   readonly slab = new Slab();
-  readonly state: AppliedState;
+  /** Replaced as a whole when a snapshot arrives, and only while this replica follows. */
+  state: AppliedState;
   readonly held: HeldWrites;
   /** Client process that last sent something for a session; where its notices go. */
   readonly clientOf = new Map<number, number>();

@@ -5,6 +5,7 @@ import { copyCommand } from '../command.js';
 import type { Core, ReplicaInput, ReplicaOutput } from '../core.js';
 import { unreachable } from '../core.js';
 import {
+  type AdmitRequest,
   type CheckedWrite,
   type ClusterConfig,
   type CollectResponse,
@@ -15,11 +16,13 @@ import {
   type ReplicateRequest,
   type ReplicateResponse,
   type SessionRequest,
+  type SnapshotPart,
   type Write,
 } from '../messages.js';
 import { createQuorums } from '../quorum.js';
 import { Leader } from './leader.js';
 import { ReplicaNode, type ReplicaOptions } from './node.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
 import { WeakReads } from './weak-reads.js';
 
 /** Held writes relayed to the leader in one frame. */
@@ -42,6 +45,7 @@ export interface ReplicaInspection {
 export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   readonly #node: ReplicaNode;
   readonly #weakReads: WeakReads;
+  readonly #snapshot: SnapshotReceiver;
   #leader: Leader | null = null;
   /** `Lead` calls that wait for the epoch's own entry to commit. */
   #leadCalls: number[] = [];
@@ -55,6 +59,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   constructor(options: ReplicaOptions) {
     this.#node = new ReplicaNode(options);
     this.#weakReads = new WeakReads(this.#node);
+    this.#snapshot = new SnapshotReceiver(options.shards, this.#node.rules);
   }
 
   /** True while so many commands are uncommitted that client streams should not be read. */
@@ -108,8 +113,10 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       case 'lead':
         return this.#onLead(input.call, input.request, outputs);
       case 'admit':
-      case 'persisted':
+        return this.#onAdmit(input.call, input.request, outputs);
       case 'learnerUp':
+        return this.#leader?.onLearnerUp(input.incarnation);
+      case 'persisted':
         throw new Error(`${input.kind} is not handled yet`);
       case 'peerUp':
         return this.#leader?.onPeerUp(input.replica);
@@ -220,14 +227,15 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch < node.epoch) return;
     // Only the life that the configuration names has a place in the list: any other, and one that knows no configuration
-    // yet, would be counted as a replica that it is not (P7).
-    if (node.config?.replicas[node.index]?.incarnation !== node.options.incarnation) return;
+    // yet, would be counted as a replica that it is not (P7). One that is brought up to date is addressed by its life.
+    if (frame.learner === 0 ? !this.#isNamed() : frame.learner !== node.options.incarnation) return;
     if (frame.epoch > node.epoch) this.#becomeFollower(frame.epoch);
     if (this.#leader !== null) throw new Error(`two leaders in epoch ${node.epoch}: ${node.index} and ${frame.leader}`);
     this.#round = Math.max(this.#round, frame.round);
+    if (frame.snapshot !== undefined) this.#onSnapshot(frame.snapshot);
     const epochHere = node.log.epochAt(frame.prevSlot);
-    if (frame.prevSlot < node.log.floor) {
-      // An old duplicate, from before what everybody has stored.
+    if (frame.snapshot !== undefined || frame.prevSlot < node.log.floor) {
+      // Nothing of the log, or an old duplicate, from before what everybody has stored.
     } else if (epochHere === undefined || epochHere !== frame.prevEpoch) {
       // Too short: the end of this log is the next to try. Different: what is committed is the same everywhere.
       const isShort = node.log.lastSlot < frame.prevSlot;
@@ -240,6 +248,29 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (frame.openSlot > 0) node.openSlot = frame.openSlot;
     node.log.dropThrough(Math.min(frame.storedEverywhere, node.commitSlot));
     this.#owe({ ok: true, matchSlot: this.#verifiedSlot });
+  }
+
+  #isNamed(): boolean {
+    const { config, index, options } = this.#node;
+    return config?.replicas[index]?.incarnation === options.incarnation;
+  }
+
+  /**
+   * Takes a part of a snapshot; the last one puts the state in place. Of the log stays what verifiably goes on from
+   * there: whatever this replica acknowledged to anybody and is not part of the state lies on the same log as the
+   * leader's, so it stays.
+   */
+  #onSnapshot(part: SnapshotPart): void {
+    const node = this.#node;
+    // What is applied already is as good.
+    if (part.slot <= node.commitSlot) return this.#snapshot.forget();
+    const state = this.#snapshot.take(part);
+    if (state === null) return;
+    node.log.beginAfter(part.slot, part.slotEpoch);
+    node.state = state;
+    node.commitSlot = part.slot;
+    this.#verifiedSlot = Math.max(this.#verifiedSlot, part.slot);
+    for (const [session, { lastSeq }] of state.dedup) node.held.release(session, lastSeq);
   }
 
   #store(frame: ReplicateRequest): void {
@@ -276,7 +307,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const { clusterId, incarnation } = options;
     this.#answer = {
       ...{ clusterId, epoch, replica: index, incarnation, round: this.#round, relayed: [] },
-      ...{ inquiry: 0, snapshotSlot: 0, snapshotParts: 0, ...answer },
+      ...{ inquiry: 0, snapshotSlot: this.#snapshot.slot, snapshotParts: this.#snapshot.parts, ...answer },
     };
   }
 
@@ -295,15 +326,40 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #onConfig(config: ClusterConfig): void {
     const node = this.#node;
-    const member = config.replicas.find(({ id }) => id === node.options.id);
-    if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || member === undefined) return;
+    const known = node.config?.epoch === config.epoch ? node.config.version : 0;
+    if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || config.version < known) return;
     // A place in the list is one life's: another one of the same name has not what that one promised to hold (B6, P7).
-    if (member.incarnation !== node.options.incarnation) return;
+    const member = config.replicas.find(({ incarnation }) => incarnation === node.options.incarnation);
+    if (member === undefined) return this.#onLeftOut();
     if (config.epoch > node.epoch) this.#becomeFollower(config.epoch);
+    const isExchanged = this.#leader !== null && config.version > known;
     node.config = config;
-    node.index = member.index;
+    if (node.index !== member.index) this.#onPlace(member.index);
+    if (isExchanged) this.#leader?.onMembers(config);
     if (config.status === EpochStatus.open) node.openSlot = config.openSlot;
     this.#weakReads.retry();
+  }
+
+  /** Frames under way to clients would speak for another place. */
+  #onPlace(index: number): void {
+    this.#node.index = index;
+    this.#node.replies.clear();
+    this.#node.acks.clear();
+  }
+
+  /** Another life has the place: what this one holds counts for nobody any more, so it acknowledges nothing (P7). */
+  #onLeftOut(): void {
+    if (this.#node.config === null) return;
+    this.#becomeFollower(this.#node.epoch);
+    this.#node.config = null;
+  }
+
+  #onAdmit(call: number, request: AdmitRequest, outputs: ReplicaOutput[]): void {
+    const node = this.#node;
+    if (this.#leader !== null && request.clusterId === node.options.clusterId) {
+      return this.#leader.onAdmit(call, request);
+    }
+    outputs.push({ kind: 'admitted', call, response: { epoch: node.epoch, matchSlot: 0 } });
   }
 
   #onFence(call: number, request: FenceRequest, outputs: ReplicaOutput[]): void {
@@ -369,7 +425,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     node.epoch = epoch;
     node.openSlot = 0;
+    this.#leader?.close();
     this.#leader = null;
+    this.#snapshot.forget();
     this.#leadCalls = [];
     this.#answer = null;
     this.#round = 0;

@@ -2,10 +2,17 @@
 // together, in slot order, when a slot is committed, and at no other time (C2, C5).
 
 import type { Command, WriteResult } from '../messages.js';
-import { DedupTable } from './dedup.js';
+import { DedupTable, type SessionRecord } from './dedup.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
 import type { ReplicaRules } from './rules.js';
-import { Store, type Version } from './store.js';
+import { type FrozenShard, Store, type Version } from './store.js';
+
+/** The state of one slot, which stays readable while the replica goes on. */
+export interface FrozenState {
+  readonly slot: number;
+  readonly shards: readonly FrozenShard[];
+  readonly sessions: Iterable<readonly [number, SessionRecord]>;
+}
 
 /** Applied keys, applied sessions. */
 export class AppliedState {
@@ -22,6 +29,22 @@ export class AppliedState {
   /** Highest slot whose command is part of this state. */
   get appliedSlot(): number {
     return this.#appliedSlot;
+  }
+
+  /** The state as it is now, for readers that take their time; freezing anew ends what was frozen before. */
+  freeze(): FrozenState {
+    return { slot: this.#appliedSlot, shards: this.store.freeze(), sessions: this.dedup.freeze() };
+  }
+
+  /** Nobody reads what was frozen any more. */
+  thaw(): void {
+    this.store.thaw();
+    this.dedup.thaw();
+  }
+
+  /** Everything was put into store and dedup table: from now on this is the state of `slot`. */
+  restoredTo(slot: number): void {
+    this.#appliedSlot = slot;
   }
 
   /**

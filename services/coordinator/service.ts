@@ -241,6 +241,12 @@ export class CoordinatorService implements OpenService {
           attempt: output.attempt,
           response,
         }));
+      case 'admit':
+        return this.#onCall(output, this.#calls.admit(output.address, output.request), (response) => ({
+          kind: 'admitted',
+          attempt: output.attempt,
+          response,
+        }));
       case 'waiting':
         if (output.detail === '') this.log.info('the cluster has what it waited for');
         else this.log.warn({ detail: output.detail }, 'the cluster waits');
@@ -335,6 +341,7 @@ function createCore(config: CoordinatorConfig, name: string): CoordinatorCore {
       heartbeatUs: HEARTBEAT_US,
       livenessUs: LIVENESS_US,
       retryUs: RETRY_US,
+      replaceAfterUs: config.replaceAfter * 1_000_000,
     });
   } catch (error) {
     throw error instanceof RangeError ? new ConfigError(error.message) : error;

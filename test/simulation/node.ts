@@ -47,7 +47,7 @@ export interface World {
 
 /** What answers a call of the coordinator. */
 export type CallAnswer =
-  | Extract<ReplicaOutput, { kind: 'fenced' | 'led' }>
+  | Extract<ReplicaOutput, { kind: 'fenced' | 'led' | 'admitted' }>
   | Extract<WitnessOutput, { kind: 'sealed' | 'recovered' | 'started' | 'ended' | 'callRefused' }>;
 
 /** Inputs that every core knows. */

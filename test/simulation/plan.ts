@@ -102,6 +102,14 @@ export interface SimulationPlan {
   durability: Durability;
   /** Longest time that a disk takes for one group of batches. */
   diskUs: number;
+  /** Registered replicas that are no members at first. */
+  spares: number;
+  /** Replicas that lose their memory and come back as another life. */
+  replicaRestarts: number;
+  /** Followers that coordinators do not hear for so long that a spare takes their place, although they live. */
+  isolations: number;
+  /** Committed entries that a leader keeps for whoever lags; few, and snapshots are needed. */
+  logEntriesLimit: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -167,6 +175,10 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     logKeptEntries: random.pick([2, 16, 1024]),
     durability: 'memory',
     diskUs: 200,
+    spares: random.pick([0, 0, 1, 2]),
+    replicaRestarts: random.pick([0, 0, 2, 6]),
+    isolations: random.pick([0, 0, 1, 3]),
+    logEntriesLimit: random.pick([12, 60, 262_144]),
   };
   return { ...plan, ...overrides };
 }

@@ -11,14 +11,18 @@ import {
   describeReplicateResponse,
   describeSessionResponse,
 } from './describe.js';
+import { KnownMembers, processOf } from './members.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
 import { copyFrame } from './wire-copy.js';
 
 /** One replica process. */
 export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
-  /** Where the last replicate frame came from. */
+  /** Process that the last replicate frame came from. */
   private replicationSource = -1;
+  private readonly members = new KnownMembers();
+  /** Processes by their lives that are to become members. */
+  private readonly learners = new Map<number, number>();
   /** Weak reads that came in this turn and are not answered yet. */
   private readonly freshWeakReads = new Set<string>();
 
@@ -30,12 +34,33 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
     super(`r${index}`, world, core);
   }
 
-  override input(input: ReplicaInput): void {
-    if (input.kind === 'replicate') this.replicationSource = input.frame.leader;
+  /** `from` is the process that sent it. */
+  override input(input: ReplicaInput, from = -1): void {
+    if (input.kind === 'replicate') this.replicationSource = from;
+    const config = input.kind === 'config' ? input.config : input.kind === 'lead' ? input.request.config : undefined;
+    if (config !== undefined && this.isAlive) this.members.follow(config);
+    if (input.kind === 'admit' && input.request.member !== undefined) {
+      this.learners.set(input.request.member.incarnation, processOf(input.request.member));
+    }
     if (input.kind === 'session') this.observeRequest(input.frame);
     if (input.kind === 'replicated') this.world.census.count('relay', input.frame.relayed.length);
     if (input.kind === 'collected') this.world.census.count('staleReport', input.frame.stale.length);
     super.input(input);
+  }
+
+  /** The streams to another replica were opened anew. */
+  peerUp(process: number): void {
+    const replica = this.members.placeOf(process);
+    if (replica !== undefined) this.input({ kind: 'peerUp', replica });
+    for (const [incarnation, learner] of this.learners) {
+      if (learner === process) this.input({ kind: 'learnerUp', incarnation });
+    }
+  }
+
+  override restart(core: Core<ReplicaInput, ReplicaOutput>, tickUs: number): void {
+    this.replicationSource = -1;
+    this.learners.clear();
+    super.restart(core, tickUs);
   }
 
   protected override carryOut(output: ReplicaOutput): void {
@@ -52,8 +77,11 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         return;
       case 'replicate': {
         const frame = copyFrame(output.frame);
+        if (frame.snapshot?.number === 0) world.census.count('snapshotSent');
         for (const to of output.to) {
-          world.toReplica(name, to, { kind: 'replicate', frame }, () => describeReplicateRequest(frame));
+          const learner = this.learners.get(frame.learner) ?? -1;
+          const process = frame.learner === 0 ? this.members.processAt(to) : learner;
+          world.toReplica(name, process, { kind: 'replicate', frame }, () => describeReplicateRequest(frame));
         }
         return;
       }
@@ -72,9 +100,12 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         }
         return;
       }
-      case 'admitted':
       case 'persist':
         throw new Error(`${output.kind} is not handled yet`);
+      case 'admitted':
+        if (output.response.matchSlot > 0) world.census.count('admitted');
+        world.answerCall(name, output);
+        return;
       case 'fenced':
       case 'led':
         world.answerCall(name, output);

@@ -24,6 +24,7 @@ import { Network } from './network.js';
 import type { CallAnswer, World } from './node.js';
 import type { SimulationPlan } from './plan.js';
 import { SeededRandom } from './random.js';
+import { ReplicaLosses } from './replica-losses.js';
 import { ReplicaProcess } from './replica-process.js';
 import { Timeline } from './timeline.js';
 import { WitnessProcess } from './witness-process.js';
@@ -90,9 +91,12 @@ class Simulation implements World {
   private readonly rules: ReplacedRules;
   private readonly workload: Workload;
   private readonly faults: Faults;
+  private readonly losses: ReplicaLosses;
   private isOver = false;
   private unrest: string[] = [];
   private calls = 0;
+  /** Of the last list that was announced. */
+  private version = 1;
 
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
@@ -114,6 +118,11 @@ class Simulation implements World {
       coordination: this.coordination,
       restartWitness: (index) => this.restartWitness(index),
     });
+    this.losses = new ReplicaLosses(this, {
+      ...{ replicas: this.replicas, coordination: this.coordination, faults: this.faults },
+      restartReplica: (index) => this.restartReplica(index),
+    });
+
   }
 
   run(): SimulationResult {
@@ -138,7 +147,16 @@ class Simulation implements World {
   }
 
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void {
-    this.send(from, this.replicas[index], input, describe);
+    const node = this.replicas[index];
+    if (node === undefined) return;
+    const source = this.replicas.findIndex(({ name }) => name === from);
+    this.carry(
+      from,
+      node.name,
+      () => node.isAlive,
+      () => node.input(input, source),
+      describe,
+    );
   }
 
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
@@ -200,15 +218,11 @@ class Simulation implements World {
     });
   }
 
-  private createNodes({ clusterId, replicas, witnesses }: ClusterConfig): void {
-    const { shards, descriptorLimit } = this.plan;
-    for (const { id, index, incarnation } of replicas) {
-      const core = new ReplicaCore({
-        ...{ clusterId, id, incarnation, shards, descriptorLimit },
-        ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries: this.plan.logKeptEntries },
-        ...(this.plan.isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-        ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
-      });
+  private createNodes({ replicas, witnesses }: ClusterConfig): void {
+    const spares = Array.from({ length: this.plan.spares }, (_, at) => replicas.length + at);
+    const lives = [...replicas, ...spares.map((index) => ({ index, incarnation: 100 + index }))];
+    for (const { index, incarnation } of lives) {
+      const core = this.createReplica(index, incarnation);
       const node = new ReplicaProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
@@ -221,6 +235,27 @@ class Simulation implements World {
       this.witnesses.push(node);
       this.witnessCores.push(core);
     }
+  }
+
+  private createReplica(index: number, incarnation: number): ReplicaCore {
+    const { shards, descriptorLimit, logKeptEntries, logEntriesLimit, isTight } = this.plan;
+    return new ReplicaCore({
+      ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
+      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, logEntriesLimit },
+      ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
+      ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
+    });
+  }
+
+  /** A replica begins another life, with nothing. */
+  private restartReplica(index: number): void {
+    const node = this.replicas[index];
+    if (node === undefined) return;
+    const incarnation = 1000 + this.nextCall();
+    const core = this.createReplica(index, incarnation);
+    this.replicaCores[index] = core;
+    node.restart(core, NODE_TICK_US + index);
+    this.coordination.join('replica', node, incarnation);
   }
 
   private createWitness(index: number, incarnation: number): WitnessCore {
@@ -253,12 +288,15 @@ class Simulation implements World {
       });
       const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
       client.tickEvery(CLIENT_TICK_US + clientId);
+      client.follow(config, true);
       this.clients.set(client.name, client);
       this.clientCores.push(core);
     }
   }
 
   announce(from: string, config: ClusterConfig): void {
+    if (config.version > this.version) this.census.count('memberExchanged', config.version - this.version);
+    this.version = config.version;
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
       this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
@@ -291,6 +329,10 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
+    for (let count = 0; count < plan.replicaRestarts; count++)
+      strikes.push({ at: draw(), strike: () => this.losses.strikeReplica() });
+    for (let count = 0; count < plan.isolations; count++)
+      strikes.push({ at: draw(), strike: () => this.losses.isolate() });
     strikes.sort((one, other) => one.at - other.at);
     const watch = (): void => {
       while (strikes[0] !== undefined && workload.submitted >= strikes[0].at) strikes.shift()?.strike();
@@ -306,6 +348,7 @@ class Simulation implements World {
     }
     this.note(() => 'everything heals');
     this.faults.heal();
+    this.losses.heal();
     this.coordination.heal();
     this.awaitRest(this.timeline.nowUs + REST_US, false);
   }
@@ -334,6 +377,11 @@ class Simulation implements World {
       const writeSet = this.clientCores[client - 1]?.inspectSession(session)?.writeSet ?? 0;
       if (writeSet > 0) unrest.push(`the write set of session ${session} holds ${writeSet} writes`);
     }
+    for (const { id, incarnation } of config.replicas) {
+      const process = this.replicas.find(({ name }) => name === id);
+      const isBack = this.coordination.isLife(id, incarnation);
+      if (process?.isAlive === true && !isBack) unrest.push(`${id} is there again and no member`);
+    }
     return [...unrest, ...this.findDifferences()];
   }
 
@@ -345,21 +393,24 @@ class Simulation implements World {
     });
   }
 
-  /** Equal logs, equal state: on every replica that lives. */
+  private livingMembers(): ReplicaCore[] {
+    return this.coordination
+      .livingMembers((process) => this.replicas[process]?.isAlive === true)
+      .flatMap((process) => this.replicaCores[process] ?? []);
+  }
+
+  /** Equal logs, equal state: on every member that lives. */
   private findDifferences(): string[] {
-    const states = this.replicaCores
-      .filter((_, index) => this.replicas[index]?.isAlive === true)
-      .map((core) => {
-        const { commitSlot, appliedSlot, digest, lastSlot } = core.inspect();
-        return `commit ${commitSlot}, applied ${appliedSlot}, last ${lastSlot}, digest ${digest}`;
-      });
+    const states = this.livingMembers().map((core) => {
+      const { commitSlot, appliedSlot, digest, lastSlot } = core.inspect();
+      return `commit ${commitSlot}, applied ${appliedSlot}, last ${lastSlot}, digest ${digest}`;
+    });
     return new Set(states).size === 1 ? [] : [`replicas differ: ${states.join(' | ')}`];
   }
 
   private finalState(): Map<string, string> {
     const state = new Map<string, string>();
-    const index = this.replicas.findIndex(({ isAlive }) => isAlive);
-    this.replicaCores[index]?.forEachKey((key, value) => state.set(textToBase64(key), textToBase64(value)));
+    this.livingMembers()[0]?.forEachKey((key, value) => state.set(textToBase64(key), textToBase64(value)));
     return state;
   }
 

@@ -1,0 +1,73 @@
+// Replicas that lose their memory and come back as another life, replicas that coordinators take for gone although they
+// live, and the bound on both: a majority of the lives that the record names is always there.
+
+import type { Coordination } from './coordination.js';
+import type { Faults } from './faults.js';
+import type { World } from './node.js';
+import type { ReplicaProcess } from './replica-process.js';
+
+/** What is struck. */
+export interface ReplicaLossTargets {
+  replicas: readonly ReplicaProcess[];
+  coordination: Coordination;
+  faults: Faults;
+  restartReplica(index: number): void;
+}
+
+/** The losses of one run. */
+export class ReplicaLosses {
+  private readonly away = new Set<ReplicaProcess>();
+
+  constructor(
+    private readonly world: World,
+    private readonly targets: ReplicaLossTargets,
+  ) {}
+
+  /** A replica crashes and comes back with nothing. */
+  strikeReplica(): void {
+    const { random, census, timeline } = this.world;
+    const { replicas, coordination, faults } = this.targets;
+    const replica = random.pick(replicas);
+    if (!replica.isAlive || !canLose(this.world, this.targets, replica)) return;
+    if (coordination.isOutside(replica.name)) census.count('learnerLost');
+    this.away.add(replica);
+    faults.loseReplica(replica);
+    if (random.chance(0.7)) timeline.after(random.below(5000), () => coordination.loseSight(replica.name));
+    timeline.after(random.below(40_000), () => this.revive(replica));
+  }
+
+  /** Coordinators do not hear a follower for a while, which goes on with the leader all the same. */
+  isolate(): void {
+    const { random, census, network } = this.world;
+    const { replicas, coordination } = this.targets;
+    const { leader } = coordination.config;
+    const members = coordination.livingMembers((process) => replicas[process]?.isAlive === true);
+    const replica = replicas[random.pick(members)];
+    if (replica === undefined || coordination.config.replicas[leader]?.id === replica.name) return;
+    census.count('replicaIsolated');
+    const durationUs = random.between(150_000, 400_000);
+    for (const { name } of coordination.processes) network.hold(replica.name, name, durationUs);
+  }
+
+  /** Whoever is to come back is back. */
+  heal(): void {
+    for (const replica of [...this.away]) this.revive(replica);
+  }
+
+  private revive(replica: ReplicaProcess): void {
+    if (!this.away.delete(replica)) return;
+    this.world.census.count('replicaRestarted');
+    this.targets.restartReplica(replica.index);
+    this.targets.faults.reviveReplica(replica);
+  }
+}
+
+/** Whether a majority of the lives that the record names is left without this process. */
+export function canLose(
+  world: World,
+  { replicas, coordination }: Pick<ReplicaLossTargets, 'replicas' | 'coordination'>,
+  lost: ReplicaProcess,
+): boolean {
+  const members = coordination.livingMembers((process) => replicas[process]?.isAlive === true);
+  return members.filter((process) => process !== lost.index).length > world.plan.replicas / 2;
+}
