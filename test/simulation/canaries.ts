@@ -133,6 +133,14 @@ const OVERTAKING: PlanOverrides = {
   faults: { ...QUIET, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
+/** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
+const EXCHANGING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ viewChanges: 10, cutOff: 0.3, clientLossAtStrike: 0.5, strong: 0.3, keys: 4, coordinators: 2 },
+  ...{ spares: 2, replicaRestarts: 6, isolations: 8, logEntriesLimit: 12, logKeptEntries: 2, thinkUs: 3000 },
+  faults: { ...QUIET, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
+};
+
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
   replica(
@@ -236,6 +244,27 @@ export const CANARIES: readonly Canary[] = [
     'D6: the epoch opens before what was recovered is on a majority',
     { mayReportLed: () => true },
     { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
+  ),
+  replica(
+    'P7: a life that is to join counts before the record names it',
+    { reachedAtPlace: (named, joining) => joining.reduce((most, { reached }) => Math.max(most, reached), named) },
+    EXCHANGING,
+  ),
+  replica(
+    'D10: a place counts by its former member alone until the leader hears of the other list',
+    { reachedAtPlace: (named) => named },
+    EXCHANGING,
+  ),
+  replica('P7: a life joins before it has caught up', { mayJoin: () => true }, EXCHANGING),
+  replica(
+    'P7: an answer of another life of the place is counted',
+    { isOfLife: (frame, life) => frame.incarnation === life.incarnation || frame.replica === life.index },
+    EXCHANGING,
+  ),
+  replica(
+    'P7: a lost part of a snapshot is passed over',
+    { isNextPart: (number, received) => number >= received },
+    EXCHANGING,
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
