@@ -67,6 +67,11 @@ export class GuardedProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** Whether it has ended. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean {
     return !this.#isEnded && this.#child.kill(signal);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { ClusterConfig } from '../protocol/messages.js';
 import { ChildGuard } from './child-guard.js';
 import type { GuardedProcess } from './child-process.js';
+import { findFreeAddress } from './free-address.js';
 import { type NatsServer, startNatsServer } from './nats-server.js';
 import { defaultScheduling, type Scheduling } from './scheduling.js';
 import {
@@ -42,6 +43,11 @@ export interface LocalClusterOptions {
   onLog?: (line: string) => void;
   /** How long starting may take, milliseconds; default 30,000. */
   startMs?: number;
+  /**
+   * A door in front of every process, for faults on the way to it: told a process's name and the address it listens on,
+   * answers the address that all others get to know in its place. Asked once per name, before anybody dials it.
+   */
+  front?: (name: string, address: string) => Promise<string>;
 }
 
 /** One process of the cluster. */
@@ -74,6 +80,13 @@ export interface LocalCluster {
    * @throws RangeError if there is no such process.
    */
   kill(name: string, signal: NodeJS.Signals): void;
+  /**
+   * Starts a process that has ended again: same name, same files, and where others must find it, the same address.
+   * Resolves when it says that it is ready; whether the cluster has taken it back is the coordinators' business. Its entry
+   * in `services` gets the new address and process number, its log a file of its own.
+   * @throws RangeError if there is no such process, Error if it has not ended, or does not come up in `startMs`.
+   */
+  restart(name: string): Promise<void>;
 }
 
 const START_MS = 30_000;
@@ -93,6 +106,15 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   }
 }
 
+/** What it takes to start a service once more. */
+interface Launch {
+  role: ServiceRole;
+  index: number;
+  args: readonly string[];
+  /** Times that it was started. */
+  lives: number;
+}
+
 class StartingCluster {
   readonly #options: LocalClusterOptions;
   readonly #directory: string;
@@ -100,7 +122,10 @@ class StartingCluster {
   readonly #scheduling: Scheduling;
   readonly #services: ServiceProcess[] = [];
   /** Processes whose end is nobody's surprise. */
-  readonly #expected = new Set<string>();
+  readonly #expected = new Set<GuardedProcess>();
+  /** How each service was started, by name. */
+  readonly #launches = new Map<string, Launch>();
+  #described: LocalService[] = [];
   readonly #failed: Promise<Error>;
   #fail: (error: Error) => void = () => undefined;
   #nats: NatsServer | null = null;
@@ -146,6 +171,7 @@ class StartingCluster {
       failed: this.#failed,
       stop: () => this.stop(),
       kill: (name, signal) => this.#kill(name, signal),
+      restart: (name) => this.#restart(name),
     };
   }
 
@@ -161,34 +187,80 @@ class StartingCluster {
   }
 
   async #startNats(): Promise<string> {
-    const directory = join(this.#directory, 'nats');
-    const binary = this.#options.natsServer ?? '';
-    this.#nats = await startNatsServer({
-      ...{ binary, directory, guard: this.#guard, scheduling: this.#scheduling },
+    const nats = await this.#openNats();
+    this.#log(`nats serves on ${nats.url}`);
+    if (this.#options.front === undefined) return nats.url;
+    return `nats://${await this.#options.front('nats', nats.url.replace('nats://', ''))}`;
+  }
+
+  /** The first one chooses its port, later ones take it over. */
+  async #openNats(): Promise<NatsServer> {
+    const place = { directory: join(this.#directory, 'nats'), guard: this.#guard, scheduling: this.#scheduling };
+    const address = this.#nats?.url.replace('nats://', '');
+    const nats = await startNatsServer({
+      binary: this.#options.natsServer ?? '',
+      ...place,
+      ...(address && { address }),
     });
-    this.#watch(this.#nats.process);
-    this.#log(`nats serves on ${this.#nats.url}`);
-    return this.#nats.url;
+    this.#nats = nats;
+    this.#watch(nats.process);
+    return nats;
   }
 
   #startAll(role: ServiceRole, count: number, deadline: number, args: readonly string[]): Promise<string[]> {
-    const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
     return Promise.all(
       Array.from({ length: count }, async (_, index) => {
-        const place = { index, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
-        const service = startService({ role, args, settings, nodeArgs, ...place });
-        this.#services.push(service);
-        this.#watch(service.process);
-        const address = await this.#orFailed(service.ready(deadline));
-        this.#log(`${describeService(service)} serves on ${address}`);
-        return address;
+        const name = `${role[0]}${index}`;
+        const launch: Launch = { role, index, args: [...args, ...(await this.#place(name))], lives: 0 };
+        this.#launches.set(name, launch);
+        return (await this.#start(launch, deadline)).address;
       }),
     );
   }
 
+  /** Where a process behind a door listens, and by which address others know it. */
+  async #place(name: string): Promise<string[]> {
+    if (this.#options.front === undefined) return [];
+    const address = await findFreeAddress();
+    return ['--listen', address, '--advertise', await this.#options.front(name, address)];
+  }
+
+  async #start(launch: Launch, deadline: number): Promise<ServiceProcess> {
+    const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
+    const { role, index, args } = launch;
+    launch.lives++;
+    const place = { life: launch.lives, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
+    const service = startService({ role, index, args, settings, nodeArgs, ...place });
+    const former = this.#services.findIndex(({ name }) => name === service.name);
+    this.#services.splice(former < 0 ? this.#services.length : former, 1, service);
+    this.#watch(service.process);
+    await (launch.lives === 1 ? this.#orFailed(service.ready(deadline)) : orEnded(service, deadline));
+    this.#log(`${describeService(service)} serves on ${service.address}`);
+    return service;
+  }
+
+  async #restart(name: string): Promise<void> {
+    const running = this.#findProcess(name);
+    if (!running.isEnded) throw new Error(`${name} cannot be started again while it runs`);
+    if (this.#stopping !== null) throw new Error('the cluster is being stopped');
+    const entry = this.#described.find((service) => service.name === name);
+    const launch = this.#launches.get(name);
+    const deadline = Date.now() + (this.#options.startMs ?? START_MS);
+    if (launch === undefined) {
+      const { pid } = await this.#openNats();
+      if (entry !== undefined) entry.pid = pid;
+      return;
+    }
+    // Clients and nodes were told where coordinators are, and nobody tells them anew.
+    const listens = launch.args.includes('--listen');
+    if (launch.role === 'coordinator' && !listens) launch.args = [...launch.args, '--listen', entry?.address ?? ''];
+    const service = await this.#start(launch, deadline);
+    if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });
+  }
+
   #watch(child: GuardedProcess): void {
     child.ended.then((how) => {
-      if (this.#stopping !== null || this.#expected.has(child.name)) return;
+      if (this.#stopping !== null || this.#expected.has(child)) return;
       this.#log(`${child.name} ended: ${how}`);
       this.#fail(new Error(`${child.name} ended unexpectedly: ${how}\n${child.tail()}`));
     });
@@ -208,24 +280,38 @@ class StartingCluster {
       return { role, name, address, pid: child.pid, leader: role === 'replica' && name === leader };
     });
     services.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#described = services;
     if (this.#nats === null) return services;
     const { url, pid } = this.#nats;
-    return [...services, { role: 'nats', name: 'nats', address: url.replace('nats://', ''), pid, leader: false }];
+    services.push({ role: 'nats', name: 'nats', address: url.replace('nats://', ''), pid, leader: false });
+    return services;
   }
 
   #kill(name: string, signal: NodeJS.Signals): void {
+    const child = this.#findProcess(name);
+    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#expected.add(child);
+    child.kill(signal);
+  }
+
+  #findProcess(name: string): GuardedProcess {
     const processes = [
       ...this.#services.map((service) => service.process),
       ...(this.#nats ? [this.#nats.process] : []),
     ];
     const child = processes.find((candidate) => candidate.name === name);
-    if (child === undefined)
-      throw new RangeError(`no process is called ${name}: ${processes.map((p) => p.name).join(', ')}`);
-    if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') this.#expected.add(name);
-    child.kill(signal);
+    if (child !== undefined) return child;
+    throw new RangeError(`no process is called ${name}: ${processes.map((p) => p.name).join(', ')}`);
   }
 
   #log(line: string): void {
     this.#options.onLog?.(line);
   }
+}
+
+/** Resolves when a service is ready. */
+async function orEnded(service: ServiceProcess, deadline: number): Promise<void> {
+  const ended = service.process.ended.then((how): never => {
+    throw new Error(`${service.name} did not come back: ${how}\n${service.process.tail()}`);
+  });
+  await Promise.race([service.ready(deadline), ended]);
 }

@@ -95,7 +95,14 @@ function installWithApt(): void {
  * @throws Error with the end of its log if it does not within 10 s.
  */
 export async function startNatsServer(
-  options: { binary?: string; directory?: string; guard?: ChildGuard; scheduling?: Scheduling } = {},
+  options: {
+    binary?: string;
+    directory?: string;
+    guard?: ChildGuard;
+    scheduling?: Scheduling;
+    /** host:port to listen on, for a server that comes back; default is a free port. */
+    address?: string;
+  } = {},
 ): Promise<NatsServer> {
   const command = findNatsServer(options.binary);
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'curpho-nats-'));
@@ -106,7 +113,7 @@ export async function startNatsServer(
   const store = JSON.stringify(join(directory, 'jetstream'));
   await writeFile(
     configPath,
-    `listen: "127.0.0.1:-1"\njetstream { store_dir: ${store}, max_mem: 64MB, max_file: 256MB }\n`,
+    `listen: "${options.address ?? '127.0.0.1:-1'}"\njetstream { store_dir: ${store}, max_mem: 64MB, max_file: 256MB }\n`,
   );
   const args = ['-c', configPath, '--ports_file_dir', directory];
   const { scheduling = defaultScheduling() } = options;

@@ -55,11 +55,13 @@ export function startService(options: {
   logDir: string;
   guard: ChildGuard;
   scheduling: Scheduling;
+  /** Which start of this service it is, from 1 (default); later ones have log files of their own. */
+  life?: number;
 }): ServiceProcess {
-  const { role, index, settings, logDir, guard } = options;
+  const { role, index, settings, logDir, guard, life = 1 } = options;
   const name = `${role[0]}${index}`;
   const main = fileURLToPath(new URL(`../services/${role}/main.js`, import.meta.url));
-  const own = ['--node-id', name, '--listen', '127.0.0.1:0'];
+  const own = ['--node-id', name, ...(options.args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'])];
   const chosen = FLAGS[role].flatMap((key) => (settings[key] === undefined ? [] : [toFlag(key), `${settings[key]}`]));
   let onReady: (address: string) => void = () => undefined;
   const ready = new Promise<string>((resolve) => {
@@ -69,7 +71,7 @@ export function startService(options: {
     name,
     command: process.execPath,
     args: [...options.nodeArgs, main, ...own, ...options.args, ...chosen],
-    logPath: join(logDir, `${name}.log`),
+    logPath: join(logDir, `${name}${life === 1 ? '' : `-${life}`}.log`),
     guard,
     scheduling: options.scheduling,
     onLine: (line) => {

@@ -3,6 +3,7 @@
 // number says which commands were executed; results are kept until the client has acknowledged them (F3).
 
 import type { Command, WriteResult } from '../messages.js';
+import { hashSession } from './state-hash.js';
 
 /** What a strong command answered when it was executed. */
 export interface ExecutedResult {
@@ -30,9 +31,17 @@ export class DedupTable {
   readonly #sessions = new Map<number, SessionRecord>();
   /** While somebody reads the table as it was: sessions that changed since, as they were then; null for new ones. */
   #frozen: Map<number, SessionRecord | null> | null = null;
+  /** Sessions that differ from what was last taken; null as long as nobody wants to know. */
+  #changed: Set<number> | null = null;
+  #hash = 0;
 
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Sum of what the sessions contribute to the hash of the state. */
+  get hash(): number {
+    return this.#hash;
   }
 
   /** Highest executed seq of a session, 0 if it never wrote. */
@@ -46,12 +55,15 @@ export class DedupTable {
 
   /** Notes an execution. `command.seq` is the session's next. */
   note(command: Command, slot: number, result: WriteResult): void {
-    let record = this.#sessions.get(command.session);
-    if (this.#frozen !== null) this.#keepFrozen(command.session, record);
+    const { session } = command;
+    let record = this.#sessions.get(session);
+    if (this.#frozen !== null) this.#keepFrozen(session, record);
+    const hashBefore = record === undefined ? 0 : hashSession(session, record);
     if (record === undefined) {
       record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
-      this.#sessions.set(command.session, record);
+      this.#sessions.set(session, record);
     }
+    this.#changed?.add(session);
     record.lastSeq = command.seq;
     record.lastSlot = slot;
     if (command.strong) record.results.set(command.seq, { slot, result });
@@ -62,11 +74,29 @@ export class DedupTable {
         record.results.delete(seq);
       }
     }
+    this.#hash = (this.#hash + hashSession(session, record) - hashBefore) >>> 0;
   }
 
-  /** Puts a session in as another table had it. */
-  restore(session: number, record: SessionRecord): void {
-    this.#sessions.set(session, record);
+  /** Puts in a session that is not there, as it was kept or sent. The record is copied. */
+  load(session: number, record: SessionRecord): void {
+    this.#sessions.set(session, copyRecord(record));
+    this.#hash = (this.#hash + hashSession(session, record)) >>> 0;
+  }
+
+  /** Begins to note what changes. */
+  track(): void {
+    this.#changed = new Set();
+  }
+
+  /** Copies of the sessions that have changed since `track` or the last call; null for one that is not there any more. */
+  takeChanges(): (readonly [session: number, record: SessionRecord | null])[] {
+    const changes: [number, SessionRecord | null][] = [];
+    for (const session of this.#changed ?? []) {
+      const record = this.#sessions.get(session);
+      changes.push([session, record === undefined ? null : copyRecord(record)]);
+    }
+    this.track();
+    return changes;
   }
 
   /**
@@ -87,7 +117,7 @@ export class DedupTable {
 
   #keepFrozen(session: number, record: SessionRecord | undefined): void {
     if (this.#frozen?.has(session) !== false) return;
-    this.#frozen.set(session, record === undefined ? null : { ...record, results: new Map(record.results) });
+    this.#frozen.set(session, record === undefined ? null : copyRecord(record));
   }
 
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {
@@ -104,4 +134,8 @@ function* readFrozen(
     const record = frozen.get(session) ?? live.get(session);
     if (record !== undefined) yield [session, record];
   }
+}
+
+function copyRecord({ lastSeq, lastSlot, ackedThrough, results }: SessionRecord): SessionRecord {
+  return { lastSeq, lastSlot, ackedThrough, results: new Map(results) };
 }

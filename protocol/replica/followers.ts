@@ -171,9 +171,10 @@ export class Followers {
     follower.progressUs = nowUs;
   }
 
-  /** Highest slot that a majority, this replica included, has in its log. */
+  /** Highest slot that a majority, this replica included, has in its log and keeps. */
   majorityMatch(): number {
-    return this.#reachedByMajority(this.#node.log.lastSlot, (follower) => follower.match);
+    const { log, durableSlot, rules } = this.#node;
+    return this.#reachedByMajority(rules.acknowledgedSlot(log.lastSlot, durableSlot), (follower) => follower.match);
   }
 
   /** Highest round that a majority has answered; this replica has answered them all. */
@@ -181,9 +182,9 @@ export class Followers {
     return this.#reachedByMajority(this.round, (follower) => follower.round);
   }
 
-  /** Slot up to which every member has the log. */
+  /** Slot up to which every member has the log and keeps it. */
   storedEverywhere(): number {
-    return this.#named.reduce((least, { match }) => Math.min(least, match), this.#node.log.lastSlot);
+    return this.#named.reduce((least, { match }) => Math.min(least, match), this.#node.durableSlot);
   }
 
   /** Slot up to which nobody who is being brought up to date needs the log. */

@@ -162,6 +162,7 @@ export class Leader {
    */
   onTurnEnd(outputs: ReplicaOutput[]): void {
     const { nowUs, options } = this.#node;
+    if (!this.#node.maySpeak(true)) return;
     this.#advanceCommit();
     this.#reads.settle();
     this.#admissions.settle((call, response) => outputs.push({ kind: 'admitted', call, response }));
@@ -384,8 +385,8 @@ export class Leader {
   #trimLog(): void {
     const { log, commitSlot, options } = this.#node;
     const unneeded = Math.min(this.#followers.storedEverywhere(), this.#followers.neededAfter());
-    log.dropThrough(Math.min(unneeded, commitSlot));
+    this.#node.dropLog(Math.min(unneeded, commitSlot));
     if (log.length <= options.logEntriesLimit && log.bytes <= options.logBytesLimit) return;
-    log.dropThrough(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
+    this.#node.dropLog(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
   }
 }

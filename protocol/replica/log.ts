@@ -50,6 +50,14 @@ export class ReplicaLog {
     return this.#entries[slot - this.#floor - 1];
   }
 
+  /** Begins anew after `floor`, whose entry has this epoch. */
+  reset(floor: number, floorEpoch: number): void {
+    this.#entries = [];
+    this.#floor = floor;
+    this.#floorEpoch = floorEpoch;
+    this.#bytes = 0;
+  }
+
   /** Adds the entry for slot `lastSlot` + 1 and returns that slot. */
   append(entry: LogEntry): number {
     this.#entries.push(entry);

@@ -2,10 +2,13 @@
 // owns it; leader, follower and reads work on it.
 
 import { Slab } from '../bytes.js';
+import { copyCommand } from '../command.js';
 import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
 import type { AckBatch, ClusterConfig, CommandId, CommitNotice, SessionResponse } from '../messages.js';
 import { HeldWrites } from './held-writes.js';
+import { Journal } from './journal.js';
 import { ReplicaLog } from './log.js';
+import type { Durability, ReplicaImage } from './persistence.js';
 import { type ReplicaRules, replicaRules } from './rules.js';
 import { AppliedState } from './state.js';
 
@@ -39,6 +42,14 @@ export interface ReplicaOptions {
   logEntriesLimit?: number;
   /** Bytes of the same. Default 256 MiB. */
   logBytesLimit?: number;
+  /** Default `memory`: nothing is ever to be kept. */
+  durability?: Durability;
+  /** What an earlier process of this life kept; only in `disk`. */
+  image?: ReplicaImage | undefined;
+  /** Entries after which the applied state is kept anew. Default 4,096. */
+  checkpointEntries?: number;
+  /** Bytes of entries after which it is. Default 64 MiB. */
+  checkpointBytes?: number;
   rules?: ReplicaRules;
 }
 
@@ -94,6 +105,12 @@ export class ReplicaNode {
   config: ClusterConfig | null = null;
   /** Slot of the epoch's own entry once the epoch is known to be open, else 0. */
   openSlot = 0;
+  /** Latest epoch that this life began to lead. */
+  ledEpoch = 0;
+  /** The same as an earlier process left it: that epoch has no leader any more (C4). */
+  lostEpoch = 0;
+  /** Null in durability `memory`. */
+  readonly journal: Journal | null;
   /** Highest committed slot; equals the applied slot between steps. */
   commitSlot = 0;
   nowUs = 0;
@@ -109,6 +126,10 @@ export class ReplicaNode {
       logKeptEntries: 1024,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
+      durability: 'memory',
+      image: undefined,
+      checkpointEntries: 4096,
+      checkpointBytes: 64 << 20,
       rules: replicaRules,
       ...options,
     };
@@ -119,10 +140,35 @@ export class ReplicaNode {
     this.acks = new FrameSet(() =>
       createAckBatch(options.clusterId, { epoch: this.epoch, replica: this.index, commitSlot: this.commitSlot }),
     );
+    this.journal = this.options.durability === 'disk' ? new Journal(this) : null;
+    if (this.journal !== null) this.#resume(this.journal, options.image);
   }
 
   get rules(): ReplicaRules {
     return this.options.rules;
+  }
+
+  /** Entries up to here survive the process, as far as anything of it does. */
+  get durableSlot(): number {
+    return this.journal === null ? this.log.lastSlot : this.journal.durableSlot;
+  }
+
+  /** Whether this replica may answer its peers in its epoch, or, with `leads`, address them as its leader. */
+  maySpeak(leads: boolean): boolean {
+    if (this.journal === null) return true;
+    const { epoch, ledEpoch } = this.journal.kept;
+    return this.rules.maySpeak(this.epoch, leads ? ledEpoch : epoch);
+  }
+
+  /** Removes every entry above `slot`. */
+  cutLog(slot: number): void {
+    this.log.truncateAfter(slot);
+    this.journal?.noteCut(slot);
+  }
+
+  /** Drops what the log holds up to `slot`, unless it is still to be kept. */
+  dropLog(slot: number): void {
+    this.log.dropThrough(Math.min(slot, this.durableSlot));
   }
 
   /** Whether a configuration names this replica, and the epoch serves. */
@@ -146,6 +192,29 @@ export class ReplicaNode {
       if (command !== undefined) last.set(command.session, Math.max(command.seq, last.get(command.session) ?? 0));
     }
     return [...last].map(([session, seq]) => ({ session, seq }));
+  }
+
+  /**
+   * Goes on where an earlier process of this life ended: with its promises, and with all that it said it had. Whatever
+   * it led, it leads no more.
+   */
+  #resume(journal: Journal, image: ReplicaImage | undefined): void {
+    const { log, state, slab } = this;
+    if (image !== undefined) {
+      const { promises, slot, floor, floorEpoch } = image;
+      this.epoch = promises.epoch;
+      this.ledEpoch = promises.ledEpoch;
+      this.lostEpoch = promises.ledEpoch;
+      state.load(image);
+      log.reset(floor, floorEpoch);
+      for (const { epoch, command, expiry } of image.entries)
+        log.append({ epoch, command: command && copyCommand(command, slab), expiry });
+      this.commitSlot = Math.max(promises.commitSlot, slot);
+      if (this.commitSlot > log.lastSlot) throw new Error(`committed slot ${this.commitSlot} is not kept: ${slot}`);
+      journal.resume(image);
+    }
+    state.track();
+    for (let slot = state.appliedSlot + 1; slot <= this.commitSlot; slot++) state.apply(slot, log.at(slot)?.command);
   }
 
   /** Says no to a frame, or to one operation of it. */

@@ -18,14 +18,23 @@ export interface ReplicaPromises {
   commitSlot: number;
 }
 
+/**
+ * What a checkpoint does to the state that is kept. `move`: it goes on from where it is. The other three replace it, as
+ * a snapshot arrives piece by piece: `begin` opens an empty state beside the kept one and drops any that was begun
+ * before, `build` puts more into it, `install` puts the last piece in and lets it take the place of the kept one. What
+ * ends before `install` is kept finds the old state with its log and its promises, and nothing of the new one.
+ */
+export type CheckpointStep = 'move' | 'begin' | 'build' | 'install';
+
 /** The applied state moved on; together with the slot that it now includes, all or nothing (C5). */
 export interface Checkpoint {
-  /** Entries up to here are part of the state and may go from the log. */
+  step: CheckpointStep;
+  /** Entries up to here are part of the state. Means nothing in `begin` and `build`. */
   slot: number;
-  /** Epoch of the entry at that slot. */
-  slotEpoch: number;
-  /** True if the state begins anew: what was kept before goes first, log included. A snapshot arrived. */
-  isFresh: boolean;
+  /** Entries up to here go from the log; never above `slot`. Means nothing in `begin` and `build`. */
+  floor: number;
+  /** Epoch of the entry at `floor`. */
+  floorEpoch: number;
   /** Keys that changed since the last checkpoint; null for one that is no longer remembered. */
   keys: (readonly [key: string, version: Version | null])[];
   /** Sessions that changed; null for one that ended. */
@@ -41,7 +50,7 @@ export interface ReplicaBatch {
   /** Ascending from 1 in each process. */
   number: number;
   promises: ReplicaPromises;
-  /** Entries above this slot go first; undefined if none do. */
+  /** Entries above this slot go first, before `entries` come; undefined if none do. */
   cutAfter: number | undefined;
   /** Slot of the first of `entries`. */
   firstSlot: number;
@@ -54,12 +63,16 @@ export interface ReplicaImage {
   promises: ReplicaPromises;
   /** Slot that the state includes, 0 if it is empty. */
   slot: number;
-  slotEpoch: number;
-  /** Tombstones oldest first. */
+  /** The log begins after this slot; never above `slot`. */
+  floor: number;
+  /** Epoch of the entry at `floor`. */
+  floorEpoch: number;
+  /** In any order. */
   keys: Iterable<readonly [key: string, version: Version]>;
   sessions: Iterable<readonly [session: number, record: SessionRecord]>;
   expired: SessionRange[];
+  /** One for each shard that the state had when it was kept; as many as that were. */
   forgottenSlots: number[];
-  /** Log from `slot` + 1 on. */
+  /** Log from `floor` + 1 on. Copied, so their bytes may be views. */
   entries: Iterable<LogEntry>;
 }

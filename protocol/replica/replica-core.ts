@@ -1,7 +1,6 @@
 // The rules of a replica: which frames it answers and in which epoch, how it follows, and when it leads. Leading itself
 // is in leader.ts. Knows nothing of sockets, disks or clocks; two cores fed the same inputs emit the same outputs.
 
-import { copyCommand } from '../command.js';
 import type { Core, ReplicaInput, ReplicaOutput } from '../core.js';
 import { unreachable } from '../core.js';
 import {
@@ -16,17 +15,17 @@ import {
   type ReplicateRequest,
   type ReplicateResponse,
   type SessionRequest,
-  type SnapshotPart,
   type Write,
 } from '../messages.js';
 import { createQuorums } from '../quorum.js';
+import { Following } from './following.js';
 import { Leader } from './leader.js';
 import { ReplicaNode, type ReplicaOptions } from './node.js';
-import { SnapshotReceiver } from './snapshot-receiver.js';
+import type { StateHash } from './state.js';
 import { WeakReads } from './weak-reads.js';
 
-/** Held writes relayed to the leader in one frame. */
-const RELAY_BATCH = 256;
+/** Entries not kept yet beyond which client streams should not be read: the disk does not keep up. */
+const UNKEPT_LIMIT = 16_384;
 
 /** What a test or a gauge may see of a replica. */
 export interface ReplicaInspection {
@@ -45,26 +44,21 @@ export interface ReplicaInspection {
 export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   readonly #node: ReplicaNode;
   readonly #weakReads: WeakReads;
-  readonly #snapshot: SnapshotReceiver;
+  readonly #following: Following;
   #leader: Leader | null = null;
   /** `Lead` calls that wait for the epoch's own entry to commit. */
   #leadCalls: number[] = [];
-  /** Slot up to which this log equals that of the epoch's leader. */
-  #verifiedSlot = 0;
-  /** Answer owed to the leader at the end of the turn. */
-  #answer: ReplicateResponse | null = null;
-  #round = 0;
-  #nextRelayUs = 0;
 
   constructor(options: ReplicaOptions) {
     this.#node = new ReplicaNode(options);
     this.#weakReads = new WeakReads(this.#node);
-    this.#snapshot = new SnapshotReceiver(options.shards, this.#node.rules);
+    this.#following = new Following(this.#node);
   }
 
-  /** True while so many commands are uncommitted that client streams should not be read. */
+  /** True while so many commands are uncommitted, or not kept yet, that client streams should not be read. */
   get isSaturated(): boolean {
-    return (this.#leader?.uncommitted ?? 0) >= this.#node.options.descriptorLimit;
+    const { log, durableSlot, options } = this.#node;
+    return (this.#leader?.uncommitted ?? 0) >= options.descriptorLimit || log.lastSlot - durableSlot >= UNKEPT_LIMIT;
   }
 
   /** True if frames were held back for a moment: the next turn should come within a millisecond or so. */
@@ -78,6 +72,20 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   get isLeader(): boolean {
     return this.#leader !== null;
+  }
+
+  /**
+   * C4: the epoch this replica is in, if an earlier process of this life began to lead it: nobody does now, and only a
+   * later epoch will have a leader. Else 0.
+   */
+  get lostEpoch(): number {
+    const { epoch, lostEpoch } = this.#node;
+    return lostEpoch === epoch ? lostEpoch : 0;
+  }
+
+  /** Hash of the state at the newest slot that all replicas take one at; slot 0 if there is none yet. */
+  get stateHash(): StateHash {
+    return this.#node.state.stateHash;
   }
 
   /** Whether the epoch is known to serve. */
@@ -112,12 +120,12 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
         return this.#onFence(input.call, input.request, outputs);
       case 'lead':
         return this.#onLead(input.call, input.request, outputs);
+      case 'persisted':
+        return this.#onPersisted(input.number);
       case 'admit':
         return this.#onAdmit(input.call, input.request, outputs);
       case 'learnerUp':
         return this.#leader?.onLearnerUp(input.incarnation);
-      case 'persisted':
-        throw new Error(`${input.kind} is not handled yet`);
       case 'peerUp':
         return this.#leader?.onPeerUp(input.replica);
       case 'clientGone':
@@ -140,6 +148,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       uncommitted: this.#leader?.uncommitted ?? 0,
       logEntries: log.length,
       logBytes: log.bytes,
+      logUnkept: log.lastSlot - this.#node.durableSlot,
       keys: state.store.size,
       sessions: state.dedup.size,
       held: held.size,
@@ -231,84 +240,12 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (frame.learner === 0 ? !this.#isNamed() : frame.learner !== node.options.incarnation) return;
     if (frame.epoch > node.epoch) this.#becomeFollower(frame.epoch);
     if (this.#leader !== null) throw new Error(`two leaders in epoch ${node.epoch}: ${node.index} and ${frame.leader}`);
-    this.#round = Math.max(this.#round, frame.round);
-    if (frame.snapshot !== undefined) this.#onSnapshot(frame.snapshot);
-    const epochHere = node.log.epochAt(frame.prevSlot);
-    if (frame.snapshot !== undefined || frame.prevSlot < node.log.floor) {
-      // Nothing of the log, or an old duplicate, from before what everybody has stored.
-    } else if (epochHere === undefined || epochHere !== frame.prevEpoch) {
-      // Too short: the end of this log is the next to try. Different: what is committed is the same everywhere.
-      const isShort = node.log.lastSlot < frame.prevSlot;
-      const matchSlot = isShort ? node.log.lastSlot : node.commitSlot;
-      return this.#owe({ ok: false, matchSlot });
-    } else {
-      this.#store(frame);
-    }
-    this.#commitThrough(Math.min(frame.commitSlot, this.#verifiedSlot));
-    if (frame.openSlot > 0) node.openSlot = frame.openSlot;
-    node.log.dropThrough(Math.min(frame.storedEverywhere, node.commitSlot));
-    this.#owe({ ok: true, matchSlot: this.#verifiedSlot });
+    this.#following.onReplicate(frame);
   }
 
   #isNamed(): boolean {
     const { config, index, options } = this.#node;
     return config?.replicas[index]?.incarnation === options.incarnation;
-  }
-
-  /**
-   * Takes a part of a snapshot; the last one puts the state in place. Of the log stays what verifiably goes on from
-   * there: whatever this replica acknowledged to anybody and is not part of the state lies on the same log as the
-   * leader's, so it stays.
-   */
-  #onSnapshot(part: SnapshotPart): void {
-    const node = this.#node;
-    // What is applied already is as good.
-    if (part.slot <= node.commitSlot) return this.#snapshot.forget();
-    const state = this.#snapshot.take(part);
-    if (state === null) return;
-    node.log.beginAfter(part.slot, part.slotEpoch);
-    node.state = state;
-    node.commitSlot = part.slot;
-    this.#verifiedSlot = Math.max(this.#verifiedSlot, part.slot);
-    for (const [session, { lastSeq }] of state.dedup) node.held.release(session, lastSeq);
-  }
-
-  #store(frame: ReplicateRequest): void {
-    const { log, commitSlot } = this.#node;
-    let slot = frame.prevSlot;
-    for (const entry of frame.entries) {
-      slot++;
-      const epochHere = log.epochAt(slot);
-      if (epochHere === entry.epoch || slot <= log.floor) continue;
-      if (epochHere !== undefined) {
-        if (slot <= commitSlot) throw new Error(`committed slot ${slot} would be cut in epoch ${frame.epoch}`);
-        log.truncateAfter(slot - 1);
-      }
-      const command = entry.command && copyCommand(entry.command, this.#node.slab);
-      log.append({ epoch: entry.epoch, command, expiry: entry.expiry });
-    }
-    this.#verifiedSlot = Math.max(this.#verifiedSlot, slot);
-  }
-
-  #commitThrough(slot: number): void {
-    const { log, state, held, counts } = this.#node;
-    for (let next = this.#node.commitSlot + 1; next <= slot; next++) {
-      const command = log.at(next)?.command;
-      this.#node.commitSlot = next;
-      state.apply(next, command);
-      if (command === undefined) continue;
-      counts.committed++;
-      held.release(command.session, command.seq);
-    }
-  }
-
-  #owe(answer: { ok: boolean; matchSlot: number }): void {
-    const { options, epoch, index } = this.#node;
-    const { clusterId, incarnation } = options;
-    this.#answer = {
-      ...{ clusterId, epoch, replica: index, incarnation, round: this.#round, relayed: [] },
-      ...{ inquiry: 0, snapshotSlot: this.#snapshot.slot, snapshotParts: this.#snapshot.parts, ...answer },
-    };
   }
 
   #onReplicated(frame: ReplicateResponse): void {
@@ -374,7 +311,11 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const { epoch, log } = node;
     const lastWrites = request.wantsLastWrites ? node.lastWrites() : [];
     const response = { epoch, lastEpoch: log.lastEpoch, lastSlot: log.lastSlot, lastWrites };
-    outputs.push({ kind: 'fenced', call, response });
+    const answer: ReplicaOutput = { kind: 'fenced', call, response };
+    // C6: with the epoch goes the log that the answer speaks of: whoever is chosen for it must still have it.
+    const mayAnswer = node.rules.mayAnswerFence(node.journal === null);
+    if (node.journal === null || mayAnswer) outputs.push(answer);
+    else node.journal.persistBefore([answer], outputs);
   }
 
   #onLead(call: number, request: LeadRequest, outputs: ReplicaOutput[]): void {
@@ -390,8 +331,15 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       return;
     }
     const leadsAlready = this.#leader !== null && config.epoch === node.epoch;
+    // An earlier process led that epoch; its log may not have reached the disk, but others may have it (C4).
+    const isLost = !leadsAlready && !node.rules.mayLead(config.epoch, node.ledEpoch);
+    if (isLost) {
+      outputs.push({ kind: 'led', call, response: { openSlot: 0, committed: [] } });
+      return;
+    }
     if (!leadsAlready) {
       this.#becomeFollower(config.epoch);
+      node.ledEpoch = config.epoch;
       node.config = config;
       node.index = member.index;
       const { replicas, witnesses, fastQuorum } = config;
@@ -411,15 +359,6 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#leadCalls = [];
   }
 
-  /** E9: what this replica has held for long goes to the leader with the next answer. */
-  #maybeRelay(answer: ReplicateResponse): void {
-    const { counts, held, nowUs, options } = this.#node;
-    if (nowUs < this.#nextRelayUs) return;
-    this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
-    answer.relayed = held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH);
-    counts.relayed += answer.relayed.length;
-  }
-
   /** Joins an epoch; whatever leadership, promise or answer belonged to an older one ends here. */
   #becomeFollower(epoch: number): void {
     const node = this.#node;
@@ -427,15 +366,17 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     node.openSlot = 0;
     this.#leader?.close();
     this.#leader = null;
-    this.#snapshot.forget();
     this.#leadCalls = [];
-    this.#answer = null;
-    this.#round = 0;
-    this.#verifiedSlot = node.commitSlot;
+    this.#following.begin();
     // Half-written frames carry the old epoch, so they may not take in anything of the new one.
     node.replies.clear();
     node.acks.clear();
     this.#weakReads.clear();
+  }
+
+  #onPersisted(number: number): void {
+    this.#node.journal?.onKept(number);
+    this.#following.onKept();
   }
 
   #onClientGone(client: number): void {
@@ -450,11 +391,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#leader?.onTurnEnd(outputs);
     this.#maybeReportLed(outputs);
     this.#weakReads.retry();
-    if (this.#answer !== null) {
-      this.#maybeRelay(this.#answer);
-      outputs.push({ kind: 'replicated', frame: this.#answer });
-      this.#answer = null;
-    }
+    this.#following.onTurnEnd(outputs);
+    node.journal?.onTurnEnd(outputs);
     node.acks.drain((client, batch) => outputs.push({ kind: 'acks', client, batch }));
     node.replies.drain((client, frame) => outputs.push({ kind: 'session', client, frame }));
   }

@@ -27,6 +27,20 @@ export interface ReplicaRules {
   isConfirmed(roundAtStart: number, confirmed: number): boolean;
   /** D6: whether the coordinator may hear that the epoch is led: once everything recovered is on a majority. */
   mayReportLed(commitSlot: number, ownSlot: number): boolean;
+  /**
+   * C6: slot up to which a replica counts as one that has the log, of what it verified and what it keeps. Said sooner,
+   * a committed entry is gone when a majority is started anew.
+   */
+  acknowledgedSlot(verified: number, durable: number): number;
+  /** C6: whether a fence may be answered. Answered before it is kept, a replica started anew follows the old epoch again. */
+  mayAnswerFence(isKept: boolean): boolean;
+  /**
+   * C4, C6: whether a replica may say anything to its peers as a follower or leader of `epoch`; `kept` is the last epoch
+   * of which it keeps that it follows or leads it. Leading before, it could lead the same epoch twice with two logs.
+   */
+  maySpeak(epoch: number, kept: number): boolean;
+  /** C4: whether a replica that began to lead `ledEpoch` in an earlier process may lead `epoch`. */
+  mayLead(epoch: number, ledEpoch: number): boolean;
   /** E4–E6: whether the applied state may answer a weak read. */
   mayAnswerWeak(read: WeakRead, state: AppliedPosition): boolean;
   /** P7: whether an answer comes from that life. Another life of the same place has not what this one has. */
@@ -77,6 +91,10 @@ export const replicaRules: ReplicaRules = {
   mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
   isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,
   mayReportLed: (commitSlot, ownSlot) => commitSlot >= ownSlot,
+  acknowledgedSlot: (verified, durable) => Math.min(verified, durable),
+  mayAnswerFence: (isKept) => isKept,
+  maySpeak: (epoch, kept) => kept >= epoch,
+  mayLead: (epoch, ledEpoch) => epoch > ledEpoch,
   isOfLife: (frame, life) => frame.incarnation === life.incarnation,
   reachedAtPlace: (named, joining) =>
     joining.reduce((least, { reached, mayBeNamed }) => (mayBeNamed ? Math.min(least, reached) : least), named),

@@ -4,6 +4,7 @@
 import type { Command, WriteResult } from '../messages.js';
 import { DedupTable, type SessionRecord } from './dedup.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
+import type { ReplicaImage } from './persistence.js';
 import type { ReplicaRules } from './rules.js';
 import { type FrozenShard, Store, type Version } from './store.js';
 
@@ -14,12 +15,25 @@ export interface FrozenState {
   readonly sessions: Iterable<readonly [number, SessionRecord]>;
 }
 
+/** The hash of the state is remembered at slots that are multiples of this, so that replicas can be compared. */
+const HASHED_SLOTS = 1024;
+
+/** Hash of the state right after a slot. */
+export interface StateHash {
+  slot: number;
+  hash: number;
+}
+
+/** What a state can be made of again. */
+export type KeptState = Pick<ReplicaImage, 'slot' | 'keys' | 'sessions' | 'expired' | 'forgottenSlots'>;
+
 /** Applied keys, applied sessions. */
 export class AppliedState {
   readonly store: Store;
   readonly dedup = new DedupTable();
   readonly #rules: ReplicaRules;
   #appliedSlot = 0;
+  #stateHash: StateHash = { slot: 0, hash: 0 };
 
   constructor(shards: number, rules: ReplicaRules) {
     this.store = new Store(shards);
@@ -43,8 +57,40 @@ export class AppliedState {
   }
 
   /** Everything was put into store and dedup table: from now on this is the state of `slot`. */
-  restoredTo(slot: number): void {
+  finishLoading(slot: number): void {
     this.#appliedSlot = slot;
+    this.#rememberHash();
+  }
+
+  /** Newest remembered hash; slot 0 as long as there is none. Equal on replicas whose state at that slot is equal. */
+  get stateHash(): StateHash {
+    return this.#stateHash;
+  }
+
+  /** The hash of the state as it is. 32 bits. */
+  get hash(): number {
+    return (this.store.hash + this.dedup.hash) >>> 0;
+  }
+
+  /** Takes over a state that was kept or sent. To be called on an empty one. */
+  load(kept: KeptState): void {
+    const deleted: [string, Version][] = [];
+    for (const [key, version] of kept.keys) {
+      if (version.value === null) deleted.push([key, version]);
+      else this.store.write(key, version);
+    }
+    // Deletions are forgotten oldest first, which whoever kept them need not know.
+    deleted.sort(([, one], [, other]) => one.slot - other.slot);
+    for (const [key, version] of deleted) this.store.write(key, version);
+    this.store.loadForgottenSlots(kept.forgottenSlots);
+    for (const [session, record] of kept.sessions) this.dedup.load(session, record);
+    this.finishLoading(kept.slot);
+  }
+
+  /** Begins to note what changes, in keys and in sessions. */
+  track(): void {
+    this.store.track();
+    this.dedup.track();
   }
 
   /**
@@ -54,6 +100,17 @@ export class AppliedState {
   apply(slot: number, command: Command | undefined): WriteResult | null {
     if (slot !== this.#appliedSlot + 1) throw new Error(`slot ${slot} applied after ${this.#appliedSlot}`);
     this.#appliedSlot = slot;
+    const result = this.#execute(slot, command);
+    this.#rememberHash();
+    return result;
+  }
+
+  #rememberHash(): void {
+    const slot = this.#appliedSlot;
+    if (slot % HASHED_SLOTS === 0) this.#stateHash = { slot, hash: this.hash };
+  }
+
+  #execute(slot: number, command: Command | undefined): WriteResult | null {
     if (command === undefined || this.#rules.isDuplicate(command.seq, this.dedup.lastSeq(command.session))) return null;
     const keys = keysOf(command);
     const result = decideResult(command, keys, {

@@ -4,6 +4,7 @@
 import { shardOf, textToBytes } from '../bytes.js';
 import { KeyIndex } from '../key-index.js';
 import type { ScanEntry } from '../messages.js';
+import { hashVersion } from './state-hash.js';
 
 /** What a key holds. */
 export interface Version {
@@ -45,10 +46,22 @@ export interface ScanPage {
   more: boolean;
 }
 
+/** What became different since it was last asked for. */
+export interface StoreChanges {
+  /** Keys with what they hold now; null for a deletion that was forgotten. */
+  keys: (readonly [key: string, version: Version | null])[];
+  /** For each shard the newest deletion that was forgotten; undefined if none was. */
+  forgottenSlots: number[] | undefined;
+}
+
 /** Keys, values and the slots that wrote them. */
 export class Store {
   readonly #shards: Shard[] = [];
   readonly #index = new KeyIndex();
+  /** Keys that differ from what was last taken; null as long as nobody wants to know. */
+  #changed: Set<string> | null = null;
+  #hasForgotten = false;
+  #hash = 0;
 
   constructor(shards: number) {
     for (let i = 0; i < shards; i++) {
@@ -61,6 +74,11 @@ export class Store {
     return this.#index.size;
   }
 
+  /** Sum of what the keys contribute to the hash of the state. */
+  get hash(): number {
+    return this.#hash;
+  }
+
   /** The version of a key; undefined if it never existed or its deletion was forgotten. */
   get(key: string): Version | undefined {
     return this.#shardOf(key).versions.get(key);
@@ -71,18 +89,20 @@ export class Store {
     return this.#shardOf(key).forgottenSlot;
   }
 
-  /** Sets or, with null, deletes a key. */
+  /** Sets or, with null, deletes a key. A version is never changed afterwards, so whoever has one may keep it. */
   write(key: string, version: Version): void {
     const shard = this.#shardOf(key);
     if (shard.isFrozen) thawShard(shard);
     const before = shard.versions.get(key);
+    this.#changed?.add(key);
+    this.#hash = (this.#hash + hashVersion(key, version) - (before === undefined ? 0 : hashVersion(key, before))) >>> 0;
     const existed = before !== undefined && before.value !== null;
     shard.versions.set(key, version);
     if (version.value === null) {
       if (existed) this.#index.delete(key);
       shard.tombstones.delete(key);
       shard.tombstones.add(key);
-      if (shard.tombstones.size > TOMBSTONES_PER_SHARD_LIMIT) forgetTombstones(shard);
+      if (shard.tombstones.size > TOMBSTONES_PER_SHARD_LIMIT) this.#forgetTombstones(shard);
     } else if (!existed) {
       this.#index.add(key);
       if (before !== undefined) shard.tombstones.delete(key);
@@ -104,18 +124,6 @@ export class Store {
   /** Nobody reads what was frozen any more. */
   thaw(): void {
     for (const shard of this.#shards) shard.isFrozen = false;
-  }
-
-  /**
-   * Takes over what another store had forgotten, one number for each of its shards. Split otherwise, every shard takes
-   * the highest: a version that is too new makes nobody read the past, one too old would (P4e).
-   */
-  restoreForgotten(slots: readonly number[]): void {
-    const highest = slots.reduce((most, slot) => Math.max(most, slot), 0);
-    this.#shards.forEach((shard, at) => {
-      const slot = slots.length === this.#shards.length ? (slots[at] ?? 0) : highest;
-      shard.forgottenSlot = Math.max(shard.forgottenSlot, slot);
-    });
   }
 
   /** Entries from `start` (inclusive) to `end` (exclusive, empty for none), at least one if there is any. */
@@ -142,6 +150,47 @@ export class Store {
     });
   }
 
+  /** Begins to note what changes. */
+  track(): void {
+    this.#changed = new Set();
+    this.#hasForgotten = false;
+  }
+
+  /** What has changed since `track` or the last call. */
+  takeChanges(): StoreChanges {
+    const keys: [string, Version | null][] = [];
+    for (const key of this.#changed ?? []) keys.push([key, this.get(key) ?? null]);
+    const forgottenSlots = this.#hasForgotten ? this.forgottenSlots() : undefined;
+    this.track();
+    return { keys, forgottenSlots };
+  }
+
+  /** For each shard the newest deletion that was forgotten. */
+  forgottenSlots(): number[] {
+    return this.#shards.map(({ forgottenSlot }) => forgottenSlot);
+  }
+
+  /** Takes over what `forgottenSlots` said; from a store with other shards the highest counts for all. */
+  loadForgottenSlots(slots: readonly number[]): void {
+    const highest = Math.max(0, ...slots);
+    this.#shards.forEach((shard, index) => {
+      const slot = slots.length === this.#shards.length ? (slots[index] ?? 0) : highest;
+      shard.forgottenSlot = Math.max(shard.forgottenSlot, slot);
+    });
+  }
+
+  #forgetTombstones(shard: Shard): void {
+    let left = TOMBSTONES_PER_SHARD_LIMIT / 2;
+    this.#hasForgotten = true;
+    for (const key of shard.tombstones) {
+      if (left-- === 0) return;
+      shard.forgottenSlot = Math.max(shard.forgottenSlot, shard.versions.get(key)?.slot ?? 0);
+      shard.tombstones.delete(key);
+      shard.versions.delete(key);
+      this.#changed?.add(key);
+    }
+  }
+
   #shardOf(key: string): Shard {
     const shard = this.#shards[this.#shards.length === 1 ? 0 : shardOf(key, this.#shards.length)];
     if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
@@ -153,14 +202,4 @@ function thawShard(shard: Shard): void {
   shard.versions = new Map(shard.versions);
   shard.tombstones = new Set(shard.tombstones);
   shard.isFrozen = false;
-}
-
-function forgetTombstones(shard: Shard): void {
-  let left = TOMBSTONES_PER_SHARD_LIMIT / 2;
-  for (const key of shard.tombstones) {
-    if (left-- === 0) return;
-    shard.forgottenSlot = Math.max(shard.forgottenSlot, shard.versions.get(key)?.slot ?? 0);
-    shard.tombstones.delete(key);
-    shard.versions.delete(key);
-  }
 }

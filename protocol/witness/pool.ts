@@ -1,11 +1,13 @@
 // The witness's memory: writes not known to be committed, by key and by session, in arrival order, and for each session
 // how far it is known. One arrival counter for the whole life, across shards: replay is the order of that counter.
 
-import { shardOf } from '../bytes.js';
+import { bytesToText, shardOf } from '../bytes.js';
 import { ChurnMap } from '../churn-map.js';
 import { commandBytes } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 import { SeqWindow } from '../seq-window.js';
+import type { WitnessJournal } from './journal.js';
+import type { WitnessImage } from './persistence.js';
 
 /** A kept write. */
 export interface PoolEntry {
@@ -38,7 +40,11 @@ export class Pool {
   #bytes = 0;
   #parked = 0;
 
-  constructor(shards: number) {
+  /** @param journal told of every change; absent where nothing is kept through the end of the process. */
+  constructor(
+    shards: number,
+    private readonly journal?: WitnessJournal,
+  ) {
     for (let i = 0; i < shards; i++) this.#shards.push(new ChurnMap());
   }
 
@@ -82,14 +88,33 @@ export class Pool {
 
   keep(write: CheckedWrite, keys: string[], nowUs: number): void {
     const entry: PoolEntry = { write, keys, arrival: ++this.#arrivals, sinceUs: nowUs };
-    this.session(write.command.session).entries.add(write.command.seq, entry);
-    this.#size++;
-    this.#bytes += commandBytes(write.command);
-    for (const key of new Set(keys)) {
-      const shard = this.#shardOf(key);
-      const list = shard.get(key);
-      if (list === undefined) shard.add(key, [entry]);
-      else list.push(entry);
+    this.#insert(entry);
+    this.journal?.add(entry.arrival, write);
+  }
+
+  /**
+   * Takes in what a former process of this life kept; the pool must be empty. Parked records are not part of it: they
+   * were never answered for, and their clients send them again.
+   * @throws if an entry does not follow on what is known of its session (B9).
+   */
+  restore({ entries, sessions }: WitnessImage, copy: (write: CheckedWrite) => CheckedWrite): void {
+    for (const { session, committedThrough } of sessions) {
+      const known = this.session(session);
+      known.committedThrough = committedThrough;
+      known.watermark = committedThrough;
+    }
+    for (const { arrival, write } of entries) {
+      const { session, seq, mutations } = write.command;
+      const known = this.session(session);
+      if (arrival <= this.#arrivals || seq <= known.watermark) {
+        throw new Error(
+          `write ${session}#${seq}, arrival ${arrival}, was found after ${describe(known, this.#arrivals)}`,
+        );
+      }
+      this.#arrivals = arrival;
+      known.watermark = seq;
+      const keys = mutations.map(({ key }) => bytesToText(key));
+      this.#insert({ write: copy(write), keys, arrival, sinceUs: 0 });
     }
   }
 
@@ -98,6 +123,7 @@ export class Pool {
     const known = this.session(session);
     if (through <= known.committedThrough) return;
     known.committedThrough = through;
+    this.journal?.noteSession(session, through);
     while (known.entries.size > 0 && known.entries.first <= through) {
       const entry = known.entries.shift();
       if (entry !== undefined) this.#remove(entry);
@@ -138,7 +164,21 @@ export class Pool {
     return stale.map(({ write }) => write);
   }
 
+  #insert(entry: PoolEntry): void {
+    const { command } = entry.write;
+    this.session(command.session).entries.add(command.seq, entry);
+    this.#size++;
+    this.#bytes += commandBytes(command);
+    for (const key of new Set(entry.keys)) {
+      const shard = this.#shardOf(key);
+      const list = shard.get(key);
+      if (list === undefined) shard.add(key, [entry]);
+      else list.push(entry);
+    }
+  }
+
   #remove(entry: PoolEntry): void {
+    this.journal?.remove(entry.arrival);
     this.#size--;
     this.#bytes -= commandBytes(entry.write.command);
     for (const key of new Set(entry.keys)) {
@@ -155,4 +195,8 @@ export class Pool {
     if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
     return shard;
   }
+}
+
+function describe({ watermark, committedThrough }: PoolSession, arrivals: number): string {
+  return `arrival ${arrivals}, where the session stands at ${watermark}, committed through ${committedThrough}`;
 }

@@ -1,5 +1,6 @@
 // The decisions of a witness on which safety hangs, as pure functions in one object; see replica/rules.ts.
 
+import type { WitnessOutput } from '../core.js';
 import type { Command } from '../messages.js';
 
 /** How a witness decides. */
@@ -17,6 +18,11 @@ export interface WitnessRules {
   mayHandOver(life: { isSealed: boolean; epoch: number }, epoch: number): boolean;
   /** Where the watermark stands after a rejected record: where it stood, since nothing was kept. */
   watermarkAfterReject(seq: number, watermark: number): number;
+  /**
+   * B5, C6: whether an answer may leave; `isKept` if a process that began anew would find everything it rests on. What
+   * the leader is told as stale it orders like any proposal, whether the witness remembers it or not.
+   */
+  mayLeave(answer: WitnessOutput, isKept: boolean): boolean;
 }
 
 /** The rules as they are. */
@@ -30,4 +36,5 @@ export const witnessRules: WitnessRules = {
   isCommitted: (seq, committedThrough) => seq <= committedThrough,
   mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
+  mayLeave: ({ kind }, isKept) => isKept || kind === 'collected' || kind === 'callRefused',
 };

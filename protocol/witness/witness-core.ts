@@ -21,6 +21,10 @@ import {
   type StartRequest,
   type Write,
 } from '../messages.js';
+import type { Durability } from '../replica/persistence.js';
+import { HeldAnswers } from './held-answers.js';
+import { WitnessJournal } from './journal.js';
+import type { WitnessImage, WitnessPromises } from './persistence.js';
 import { Pool, type PoolSession } from './pool.js';
 import { type WitnessRules, witnessRules } from './rules.js';
 
@@ -42,6 +46,10 @@ export interface WitnessOptions {
   parkedLimit?: number;
   /** Age at which a kept write is reported to the leader, microseconds. Default 300,000. */
   staleAfterUs?: number;
+  /** Default `memory`: nothing is ever persisted. */
+  durability?: Durability;
+  /** What former processes of this life kept; the life goes on with it. */
+  image?: WitnessImage;
   rules?: WitnessRules;
 }
 
@@ -50,7 +58,7 @@ const STALE_BATCH = 256;
 
 /** One witness. */
 export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
-  readonly #options: Required<WitnessOptions>;
+  readonly #options: Required<Omit<WitnessOptions, 'durability' | 'image'>>;
   readonly #replies: FrameSet<RecordResponse>;
   readonly counts = {
     records: 0,
@@ -63,6 +71,9 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     stale: 0,
     refused: 0,
   };
+  /** Absent in durability `memory`. */
+  readonly #journal: WitnessJournal | undefined;
+  readonly #held: HeldAnswers | undefined;
   #pool: Pool;
   /** Never decreases. */
   #epoch = 0;
@@ -77,15 +88,21 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #nextStaleLookUs = 0;
 
   constructor(options: WitnessOptions) {
+    const { durability = 'memory', image, ...rest } = options;
     this.#options = {
       poolLimit: 65_536,
       poolBytesLimit: 128 << 20,
       parkedLimit: 4096,
       staleAfterUs: 300_000,
       rules: witnessRules,
-      ...options,
+      ...rest,
     };
-    this.#pool = new Pool(options.shards);
+    if (durability === 'disk') {
+      this.#journal = new WitnessJournal();
+      this.#held = new HeldAnswers(this.#journal, this.#options.rules);
+    }
+    this.#pool = new Pool(options.shards, this.#journal);
+    if (image !== undefined) this.#restore(image);
     this.#replies = new FrameSet(() =>
       createRecordResponse(options.clusterId, {
         epoch: this.#epoch,
@@ -120,9 +137,10 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       case 'end':
         return this.#onEnd(input.call, input.request, outputs);
       case 'persisted':
-        throw new Error('persisted is not handled yet');
+        return this.#held?.onPersisted(input.number, outputs);
       case 'clientGone':
-        return this.#replies.drop(input.client);
+        this.#replies.drop(input.client);
+        return this.#held?.drop(input.client);
       case 'tick':
         return this.#onTick();
       case 'turnEnd':
@@ -135,7 +153,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   /** Counts since the start and sizes now. */
   stats(): Record<string, number> {
     const { size, bytes, parked, sessions } = this.#pool;
-    return { ...this.counts, poolEntries: size, poolBytes: bytes, poolParked: parked, sessions, epoch: this.#epoch };
+    const sizes = { poolEntries: size, poolBytes: bytes, poolParked: parked, sessions, epoch: this.#epoch };
+    return { ...this.counts, ...sizes, batchesUnderWay: this.#journal?.underWay ?? 0 };
   }
 
   #onFrame(frame: RecordRequest): void {
@@ -249,6 +268,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       this.#epoch = request.epoch;
       this.#sealed = true;
       this.#replies.clear();
+      this.#journal?.notePromises();
     }
     const response = {
       epoch: this.#epoch,
@@ -256,7 +276,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       lifeEpoch: this.#lifeEpoch,
       entries: this.#pool.size,
     };
-    outputs.push({ kind: 'sealed', call, response });
+    this.#answer({ kind: 'sealed', call, response }, outputs);
   }
 
   #onRecoveryData(call: number, request: GetRecoveryDataRequest, outputs: WitnessOutput[]): void {
@@ -268,7 +288,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       return;
     }
     const entries = this.#pool.inArrivalOrder().map(({ write }) => write);
-    outputs.push({ kind: 'recovered', call, response: { incarnation: this.#options.incarnation, entries } });
+    const response = { incarnation: this.#options.incarnation, entries };
+    this.#answer({ kind: 'recovered', call, response }, outputs);
   }
 
   #onStart(call: number, request: StartRequest, outputs: WitnessOutput[]): void {
@@ -287,20 +308,20 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       this.#sealed = false;
       this.#index = member.index;
       this.#leader = config.leader;
-      this.#pool = new Pool(this.#options.shards);
+      this.#clearPool();
       this.#replies.clear();
       for (const { session, committedThrough } of request.committed) this.#pool.collect(session, committedThrough);
     }
-    outputs.push({ kind: 'started', call, response: { epoch: this.#epoch, incarnation } });
+    this.#answer({ kind: 'started', call, response: { epoch: this.#epoch, incarnation } }, outputs);
   }
 
   #onEnd(call: number, request: EndRequest, outputs: WitnessOutput[]): void {
     if (request.clusterId === this.#options.clusterId && request.epoch > this.#lifeEpoch) {
       this.#epoch = Math.max(this.#epoch, request.epoch);
       this.#sealed = true;
-      this.#pool = new Pool(this.#options.shards);
+      this.#clearPool();
     }
-    outputs.push({ kind: 'ended', call, response: { epoch: this.#epoch } });
+    this.#answer({ kind: 'ended', call, response: { epoch: this.#epoch } }, outputs);
   }
 
   /** B10: what outlives collections leaves only through the leader, which orders it. */
@@ -329,7 +350,39 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       outputs.push({ kind: 'collected', frame });
       this.#staleDue = [];
     }
-    this.#replies.drain((client, frame) => outputs.push({ kind: 'record', client, frame }));
+    this.#replies.drain((client, frame) => this.#answer({ kind: 'record', client, frame }, outputs));
+    this.#held?.release(this.#promises(), outputs);
+  }
+
+  /** In durability `disk` an answer leaves with its turn, or later. */
+  #answer(answer: WitnessOutput, outputs: WitnessOutput[]): void {
+    if (this.#held === undefined) outputs.push(answer);
+    else this.#held.add(answer);
+  }
+
+  #clearPool(): void {
+    this.#journal?.startAnew();
+    this.#pool = new Pool(this.#options.shards, this.#journal);
+  }
+
+  #promises(): WitnessPromises {
+    return {
+      epoch: this.#epoch,
+      lifeEpoch: this.#lifeEpoch,
+      isSealed: this.#sealed,
+      index: this.#index,
+      leader: this.#leader,
+    };
+  }
+
+  #restore(image: WitnessImage): void {
+    const { epoch, lifeEpoch, isSealed, index, leader } = image.promises;
+    this.#epoch = epoch;
+    this.#lifeEpoch = lifeEpoch;
+    this.#sealed = isSealed;
+    this.#index = index;
+    this.#leader = leader;
+    this.#pool.restore(image, (write) => this.#copy(write));
   }
 }
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -107,6 +108,59 @@ describe('local cluster', function () {
       assert.notEqual(second.clusterId, first.clusterId);
     } finally {
       rmSync(dataDir, { recursive: true });
+    }
+  });
+
+  it('starts processes again where others look for them, and counts only unexpected deaths as failures', async () => {
+    const cluster = await startLocalCluster({ replicas: 1, witnesses: 1 });
+    try {
+      await assert.rejects(cluster.restart('c0'), /c0 cannot be started again while it runs/);
+      await assert.rejects(cluster.restart('c7'), RangeError);
+      const before = structuredClone(cluster.services);
+      for (const name of ['nats', 'c0']) {
+        const pid = cluster.services.find((service) => service.name === name)?.pid ?? 0;
+        cluster.kill(name, 'SIGKILL');
+        await untilGone([pid]);
+        await cluster.restart(name);
+      }
+      const addresses = (services: typeof before): string[] =>
+        services.map(({ name, address }) => `${name} ${address}`);
+      assert.deepEqual(addresses(cluster.services), addresses(before));
+      const moved = cluster.services.filter(({ pid }, index) => pid !== before[index]?.pid).map(({ name }) => name);
+      assert.deepEqual(moved, ['c0', 'nats']);
+      assert.equal((await withCoordinator(cluster.target, (calls) => calls.getConfig()))?.clusterId, cluster.clusterId);
+      assert.ok(existsSync(join(cluster.logDir, 'c0-2.log')));
+      process.kill(cluster.services.find(({ name }) => name === 'c0')?.pid ?? 0, 'SIGKILL');
+      assert.match((await cluster.failed).message, /^c0 ended unexpectedly: signal SIGKILL/);
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  it('tells everybody the doors in front of the processes, not the addresses that these listen on', async () => {
+    const fronts = new Map<string, string>();
+    const servers: Server[] = [];
+    const front = async (name: string, address: string): Promise<string> => {
+      const server = createServer((inbound) => {
+        const outbound = createConnection(Number(address.split(':')[1]), '127.0.0.1');
+        inbound.pipe(outbound).pipe(inbound);
+        for (const socket of [inbound, outbound]) socket.on('error', () => socket.destroy());
+      });
+      servers.push(server);
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      fronts.set(name, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+      return fronts.get(name) ?? '';
+    };
+    const cluster = await startLocalCluster({ replicas: 1, witnesses: 1, front });
+    try {
+      const config = await withCoordinator(cluster.target, (calls) => calls.getConfig());
+      assert.deepEqual(
+        [cluster.target, config?.replicas[0]?.address, config?.witnesses[0]?.address, config?.natsUrl],
+        [fronts.get('c0'), fronts.get('r0'), fronts.get('w0'), `nats://${fronts.get('nats')}`],
+      );
+    } finally {
+      await cluster.stop();
+      for (const server of servers) server.close();
     }
   });
 

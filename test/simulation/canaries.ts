@@ -9,7 +9,7 @@ import type { SessionRules } from '../../protocol/session/rules.js';
 import { sessionRules } from '../../protocol/session/rules.js';
 import type { WitnessRules } from '../../protocol/witness/rules.js';
 import { witnessRules } from '../../protocol/witness/rules.js';
-import type { FaultPlan, PlanOverrides } from './plan.js';
+import { NO_FAULTS, type PlanOverrides } from './plan.js';
 import type { ReplacedRules } from './simulation.js';
 import { judgeSeed } from './sweep.js';
 
@@ -52,18 +52,6 @@ function coordinator(name: string, broken: Partial<CoordinatorRules>, overrides:
   return { name, rules: { coordinator: { ...coordinatorRules, ...broken } }, overrides };
 }
 
-const QUIET: FaultPlan = {
-  drop: 0,
-  duplicate: 0,
-  tail: 0,
-  tailUs: 0,
-  reorders: false,
-  reconnectEveryUs: 0,
-  holdEveryUs: 0,
-  holdUs: 0,
-  busLoss: 0,
-};
-
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
 const TURBULENT: PlanOverrides = {
   ...{ replicas: 3, witnesses: 3, fastQuorum: 3, clients: 8, sessionsPerClient: 1, depth: 3, keys: 3, strong: 0.6 },
@@ -77,7 +65,7 @@ const TURBULENT: PlanOverrides = {
     announceUs: 3000,
   },
   ...{ thinkUs: 500, abandon: 0, isTight: false, turnUs: 10, latencyUs: 100, latencySpreadUs: 300 },
-  faults: { ...QUIET, drop: 0.06, holdEveryUs: 1000, holdUs: 15_000, tail: 0.2, tailUs: 2000 },
+  faults: { ...NO_FAULTS, drop: 0.06, holdEveryUs: 1000, holdUs: 15_000, tail: 0.2, tailUs: 2000 },
 };
 
 /** The same with much contention, so that records are rejected and results depend on order. */
@@ -85,7 +73,7 @@ const CONTENDED: PlanOverrides = {
   ...TURBULENT,
   ...{ keys: 2, depth: 5, strong: 0.8, thinkUs: 200 },
   mix: { put: 40, get: 25, delete: 0, compareAndSet: 35, batch: 0, scan: 0 },
-  faults: { ...QUIET, drop: 0.02, tail: 0.2, tailUs: 1000, reorders: true },
+  faults: { ...NO_FAULTS, drop: 0.02, tail: 0.2, tailUs: 1000, reorders: true },
 };
 
 /** The same with long rows of writes of which some get lost. */
@@ -93,7 +81,7 @@ const PIPELINED: PlanOverrides = {
   ...TURBULENT,
   ...{ keys: 6, depth: 6, strong: 0.5 },
   mix: { put: 60, get: 40, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
-  faults: { ...QUIET, drop: 0.1 },
+  faults: { ...NO_FAULTS, drop: 0.1 },
 };
 
 /** A deposed leader and its clients go on undisturbed for a while, and much is scanned. */
@@ -101,7 +89,7 @@ const DIVIDED: PlanOverrides = {
   ...TURBULENT,
   ...{ announceUs: 60_000, keys: 1, depth: 1, strong: 1, clientLossAtStrike: 0 },
   mix: { put: 15, get: 0, delete: 0, compareAndSet: 0, batch: 0, scan: 85 },
-  faults: QUIET,
+  faults: NO_FAULTS,
 };
 
 /** Weak operations everywhere, from clients that move between replicas of which some lag. */
@@ -109,14 +97,14 @@ const ROAMING: PlanOverrides = {
   ...TURBULENT,
   ...{ strong: 0.15, keys: 2, viewChanges: 1, clientLossAtStrike: 0, rebindEveryUs: 2000, clients: 3 },
   mix: { put: 40, get: 60, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
-  faults: { ...QUIET, holdEveryUs: 400, holdUs: 20_000 },
+  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 20_000 },
 };
 
 /** Every witness misses something else. */
 const LOSSY: PlanOverrides = {
   ...TURBULENT,
   ...{ strong: 0.9, depth: 2, keys: 6 },
-  faults: { ...QUIET, drop: 0.2, tail: 0.2, tailUs: 2000, reorders: true, holdEveryUs: 1000, holdUs: 15_000 },
+  faults: { ...NO_FAULTS, drop: 0.2, tail: 0.2, tailUs: 2000, reorders: true, holdEveryUs: 1000, holdUs: 15_000 },
 };
 
 /** Witnesses lose their memory, coordinators crash, and the bucket is slow and forgetful. */
@@ -130,7 +118,7 @@ const OVERTAKING: PlanOverrides = {
   ...TURBULENT,
   ...{ latencyUs: 50, latencySpreadUs: 50, announceUs: 60_000, keys: 6, strong: 1, depth: 2 },
   ...{ coordinatorLoss: 0, recordFaults: false },
-  faults: { ...QUIET, tail: 0.4, tailUs: 8000, reorders: true },
+  faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
 /** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
@@ -138,7 +126,7 @@ const EXCHANGING: PlanOverrides = {
   ...TURBULENT,
   ...{ viewChanges: 10, cutOff: 0.3, clientLossAtStrike: 0.5, strong: 0.3, keys: 4, coordinators: 2 },
   ...{ spares: 2, replicaRestarts: 6, isolations: 8, logEntriesLimit: 12, logKeptEntries: 2, thinkUs: 3000 },
-  faults: { ...QUIET, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
+  faults: { ...NO_FAULTS, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
 };
 
 /** All canaries. */

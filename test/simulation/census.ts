@@ -1,35 +1,58 @@
-// Counts how often each thing happened that a run is supposed to provoke. A sweep that never saw a conflict has tested
-// nothing about conflicts, so the tests demand that every counter here moves.
+// Counts how often each thing happened that a run is supposed to provoke: the faults that were injected, and what came of
+// it in the protocol. A sweep that never saw a conflict has tested nothing about conflicts, so the tests demand that
+// every counter here moves.
 
-/** Everything that is counted, by source: what the network did, what messages said, how operations were answered. */
-export const EVENT_NAMES = [
-  // The network and the processes.
+/** Kinds of faults. One is counted when it is really carried out, not when the plan allows it. */
+export const FAULT_NAMES = [
+  // The network.
   'drop',
   'duplicate',
   'reorder',
   'hold',
   'reconnect',
   'lateRemains',
+  'partition',
+  'partitionOneWay',
+  // The bus of acknowledgements.
   'ackLost',
   'ackDuplicate',
-  'rebind',
-  'abandoned',
-  'viewChange',
-  'viewChangeOvertaken',
+  'ackLate',
+  // The processes.
+  'clockSkew',
+  'pauseLeader',
+  'pauseFollower',
+  'pauseWitness',
+  'pauseCoordinator',
+  'pauseClient',
   'leaderLost',
   'cutOff',
   'struckTwice',
   'clientLost',
   'nodeLost',
   'witnessRestarted',
+  'witnessCrashed',
+  'witnessRestored',
+  'witnessPowerLoss',
+  'sealedWitnessCrashed',
+  'unkeptBatchesLost',
   'replicaRestarted',
   'replicaIsolated',
   'learnerLost',
   'coordinatorLost',
-  'recordConflict',
+  'rebind',
+  'abandoned',
+  // The bucket of the cluster record.
   'recordLate',
   'recordAnswerLost',
   'recordStale',
+] as const;
+
+/** What happened in the protocol, by source: view changes, what messages said, how operations were answered. */
+export const EVENT_NAMES = [
+  'viewChange',
+  'viewChangeOvertaken',
+  'recordConflict',
+  'ackOfOldEpoch',
   // What messages said.
   'accepted',
   'conflict',
@@ -71,15 +94,20 @@ export const EVENT_NAMES = [
   'casFailed',
 ] as const;
 
+/** Name of a fault that must be injected by some run. */
+export type FaultName = (typeof FAULT_NAMES)[number];
+
 /** Name of a counter that must move; other reasons are counted too when they occur. */
 export type EventName = (typeof EVENT_NAMES)[number];
+
+const isFault = new Set<string>(FAULT_NAMES);
 
 /** Counters by name. */
 export class Census {
   readonly counts = new Map<string, number>();
 
   /** Adds one, or `times`. */
-  count(name: EventName, times = 1): void {
+  count(name: FaultName | EventName, times = 1): void {
     this.countOther(name, times);
   }
 
@@ -94,15 +122,23 @@ export class Census {
   }
 
   /** The names that must move and did not. */
-  missing(): EventName[] {
-    return EVENT_NAMES.filter((name) => !this.counts.has(name));
+  missing(): string[] {
+    return [...FAULT_NAMES, ...EVENT_NAMES].filter((name) => !this.counts.has(name));
   }
 
-  /** All counters; those that must move first, in their order, 0 included. */
-  toJSON(): Record<string, number> {
+  /** Faults that were injected, by kind, in their order, 0 included. */
+  faults(): Record<string, number> {
+    const counters: Record<string, number> = {};
+    for (const name of FAULT_NAMES) counters[name] = this.counts.get(name) ?? 0;
+    return counters;
+  }
+
+  /** All other counters; those that must move first, in their order, 0 included. */
+  events(): Record<string, number> {
     const counters: Record<string, number> = {};
     for (const name of EVENT_NAMES) counters[name] = this.counts.get(name) ?? 0;
-    for (const name of [...this.counts.keys()].sort()) counters[name] = this.counts.get(name) ?? 0;
+    for (const name of [...this.counts.keys()].sort())
+      if (!isFault.has(name)) counters[name] = this.counts.get(name) ?? 0;
     return counters;
   }
 }

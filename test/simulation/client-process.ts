@@ -28,9 +28,7 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
   }
 
   /** Streams follow the configuration: one to another process at a place of the list has to be opened first. */
-  override input(input: ClientInput): void {
-    if (!this.isAlive) return;
-    super.input(input);
+  protected override onInput(input: ClientInput): void {
     if (input.kind === 'config') this.follow(input.config);
   }
 
@@ -39,8 +37,8 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
     const { timeline, random } = this.world;
     for (const replica of this.members.follow(config) ?? []) {
       if (isFirst) continue;
-      this.input({ kind: 'replicaDown', replica });
-      timeline.after(random.below(5000), () => this.input({ kind: 'replicaUp', replica }));
+      timeline.after(0, () => this.input({ kind: 'replicaDown', replica }));
+      timeline.after(1 + random.below(5000), () => this.input({ kind: 'replicaUp', replica }));
     }
   }
 

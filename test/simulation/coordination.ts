@@ -32,6 +32,7 @@ interface MemberProcess {
   name: string;
   index: number;
   isAlive: boolean;
+  isPaused: boolean;
 }
 
 /** All coordinators. */
@@ -92,7 +93,8 @@ export class Coordination {
     const isNew = this.lives.has(node.name);
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
-    new Membership(this.world, member, isAlive, (index, build, onAnswer) => {
+    const isPaused = (): boolean => node.isPaused;
+    new Membership(this.world, member, isAlive, isPaused, (index, build, onAnswer) => {
       const process = this.processes[index];
       if (process === undefined) return;
       const answer = (refusal: string | null): void => {

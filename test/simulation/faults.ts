@@ -3,39 +3,34 @@
 
 import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
-import type { Coordination } from './coordination.js';
-import type { CoordinatorProcess } from './coordinator-process.js';
+import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
+import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
 import { canLose } from './replica-losses.js';
 import type { ReplicaProcess } from './replica-process.js';
+import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
-
-/** What faults can strike. */
-export interface FaultTargets {
-  replicas: readonly ReplicaProcess[];
-  witnesses: readonly WitnessProcess[];
-  clients: readonly ClientProcess[];
-  coordination: Coordination;
-  restartWitness(index: number): void;
-}
-
-/** Two processes with streams between them. */
-type Pair =
-  | { kind: 'clientReplica'; client: ClientProcess; replica: ReplicaProcess }
-  | { kind: 'clientWitness'; client: ClientProcess; witness: WitnessProcess }
-  | { kind: 'replicas'; one: ReplicaProcess; other: ReplicaProcess }
-  | { kind: 'replicaWitness'; replica: ReplicaProcess; witness: WitnessProcess }
-  | { kind: 'coordinator'; coordinator: CoordinatorProcess; node: ReplicaProcess | WitnessProcess };
 
 /** The faults of one run. */
 export class Faults {
   private readonly pairs: Pair[];
+  private readonly interruptions: Interruptions;
+  private readonly witnessCrashes: WitnessCrashes;
 
   constructor(
     private readonly world: World,
     private readonly targets: FaultTargets,
   ) {
     this.pairs = listPairs(targets);
+    this.interruptions = new Interruptions(world, targets, {
+      pairs: this.pairs,
+      breakStreams: (pair, downUs) => this.breakStreams(pair, downUs),
+    });
+    this.witnessCrashes = new WitnessCrashes(world, {
+      witnesses: targets.witnesses,
+      crash: (witness) => this.crashWitness(witness),
+      revive: (witness) => this.reviveWitness(witness),
+    });
   }
 
   /** Sets everything going. */
@@ -44,11 +39,15 @@ export class Faults {
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
+    this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
+    this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
   }
 
   /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
   heal(): void {
     this.world.network.heal();
+    this.interruptions.heal();
+    this.witnessCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -73,6 +72,7 @@ export class Faults {
       timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    this.witnessCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -145,12 +145,18 @@ export class Faults {
     for (const witness of this.targets.witnesses) witness.input({ kind: 'clientGone', client: client.id });
   }
 
-  /** A witness loses its memory, unless its pool might be the one that recovery needs. */
+  /** Witnesses crash and come back with their disks. */
+  strikeWitnessDisks(): void {
+    this.witnessCrashes.strike();
+  }
+
+  /** A witness loses its memory, and its disk, unless its pool might be the one that recovery needs. */
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
     if (plan.witnesses <= recovery) return;
     const index = random.between(recovery, plan.witnesses - 1);
+    if (this.targets.witnesses[index]?.isAlive !== true) return;
     census.count('witnessRestarted');
     if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
     this.targets.restartWitness(index);
@@ -163,6 +169,26 @@ export class Faults {
       return place === undefined ? [] : [place];
     });
     if (places.length > 0) client.input({ kind: 'bind', replica: this.world.random.pick(places) });
+  }
+
+  private crashWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    witness.crash();
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.breakStreams(...namesOf(pair));
+      this.announceDown(pair);
+    }
+  }
+
+  private reviveWitness(witness: WitnessProcess): void {
+    const { network } = this.world;
+    this.targets.reviveWitness(witness.index);
+    for (const pair of this.pairs) {
+      if (!hasWitness(pair, witness)) continue;
+      network.restoreStreams(...namesOf(pair));
+      this.announceUp(pair);
+    }
   }
 
   private repeat(meanUs: number, strike: () => void): void {
@@ -189,13 +215,19 @@ export class Faults {
   }
 
   private reconnect(): void {
-    const { random, network, timeline } = this.world;
+    const { random } = this.world;
     const pair = random.pick(this.pairs);
+    this.breakStreams(pair, random.below(5000));
+  }
+
+  /** Ends the streams of a pair, and opens new ones after a while. */
+  private breakStreams(pair: Pair, downUs: number): void {
+    const { network, timeline } = this.world;
     const [one, other] = namesOf(pair);
     network.breakStreams(one, other);
     this.world.note(() => `streams between ${one} and ${other} break`);
     this.announceDown(pair);
-    timeline.after(random.below(5000), () => {
+    timeline.after(downUs, () => {
       network.restoreStreams(one, other);
       this.announceUp(pair);
     });
@@ -234,36 +266,5 @@ export class Faults {
         // Nobody is told: what a lost collection would have removed is reported as stale.
         return;
     }
-  }
-}
-
-function listPairs({ replicas, witnesses, clients, coordination }: FaultTargets): Pair[] {
-  const pairs: Pair[] = [];
-  for (const coordinator of coordination.processes) {
-    for (const node of [...replicas, ...witnesses]) pairs.push({ kind: 'coordinator', coordinator, node });
-  }
-  for (const client of clients) {
-    for (const replica of replicas) pairs.push({ kind: 'clientReplica', client, replica });
-    for (const witness of witnesses) pairs.push({ kind: 'clientWitness', client, witness });
-  }
-  for (const one of replicas) {
-    for (const other of replicas) if (one.index < other.index) pairs.push({ kind: 'replicas', one, other });
-    for (const witness of witnesses) pairs.push({ kind: 'replicaWitness', replica: one, witness });
-  }
-  return pairs;
-}
-
-function namesOf(pair: Pair): [string, string] {
-  switch (pair.kind) {
-    case 'clientReplica':
-      return [pair.client.name, pair.replica.name];
-    case 'clientWitness':
-      return [pair.client.name, pair.witness.name];
-    case 'replicas':
-      return [pair.one.name, pair.other.name];
-    case 'coordinator':
-      return [pair.coordinator.name, pair.node.name];
-    case 'replicaWitness':
-      return [pair.replica.name, pair.witness.name];
   }
 }

@@ -51,8 +51,8 @@ function reportSweep(from: number, count: number, asJson: boolean): number {
     if (first !== undefined)
       process.stderr.write(`seed ${seed}: ${describeViolation(first)}\n  ${replayCommand(seed)}\n`);
   });
-  const { events, ...totals } = report;
-  const counts = Object.entries(events).map((pair) => pair.join(' '));
+  const { faults, events, ...totals } = report;
+  const counts = [...Object.entries(faults), ...Object.entries(events)].map((pair) => pair.join(' '));
   const text = [JSON.stringify(totals, null, 2), ...counts].join('\n');
   process.stdout.write(`${asJson ? JSON.stringify(report) : text}\n`);
   return report.violations > 0 ? 5 : 0;

@@ -6,6 +6,8 @@ import type { World } from './node.js';
 
 /** How often a node says that it is there. */
 export const HEARTBEAT_US = 12_000;
+/** How soon after a pause the next heartbeat goes out, at the latest. */
+const PAUSE_CHECK_US = 2000;
 
 /** The node as it says who it is. */
 export interface MemberIdentity {
@@ -25,6 +27,7 @@ export class Membership {
     private readonly world: World,
     private readonly member: MemberIdentity,
     private readonly isAlive: () => boolean,
+    private readonly isPaused: () => boolean,
     private readonly ask: (
       coordinator: number,
       build: (call: number) => CoordinatorInput,
@@ -43,6 +46,10 @@ export class Membership {
   private beat(): void {
     const { world, member } = this;
     if (!this.isAlive()) return;
+    if (this.isPaused()) {
+      world.timeline.after(PAUSE_CHECK_US, () => this.beat());
+      return;
+    }
     if (!this.isAnswered) this.coordinator = (this.coordinator + 1) % world.plan.coordinators;
     this.isAnswered = false;
     const { role, id: nodeId, incarnation } = member;

@@ -13,6 +13,8 @@ interface Link {
   lastArrivalUs: number;
   /** Frames that would arrive before this wait. */
   heldUntilUs: number;
+  /** Frames that are sent before this are lost. */
+  cutUntilUs: number;
   /** Frames of an older stream are lost, or arrive as remains. */
   stream: number;
   down: boolean;
@@ -50,7 +52,8 @@ export class Network {
     const { random, census } = this.options;
     const link = this.link(from, to);
     const faults = this.faults;
-    if (link.down || (faults !== null && random.chance(faults.drop))) {
+    const isCut = link.down || link.cutUntilUs > this.options.timeline.nowUs;
+    if (isCut || (faults !== null && random.chance(faults.drop))) {
       census.count('drop');
       return;
     }
@@ -72,16 +75,23 @@ export class Network {
     const copies = this.faults !== null && random.chance(0.1) ? 2 : 1;
     if (copies === 2) census.count('ackDuplicate');
     for (let copy = 0; copy < copies; copy++) {
-      const late = this.faults !== null && random.chance(0.1) ? random.below(40_000) : 0;
-      timeline.after(latencyUs + random.below(latencySpreadUs) + late, deliver);
+      const lateUs = this.faults !== null && random.chance(0.1) ? random.below(this.faults.busLateUs) : 0;
+      if (lateUs > 0) census.count('ackLate');
+      timeline.after(latencyUs + random.below(latencySpreadUs) + lateUs, deliver);
     }
   }
 
-  /** Holds everything on a directed link for a while. */
+  /** Holds everything on a directed link for a while; it is not lost. */
   hold(from: string, to: string, durationUs: number): void {
     this.options.census.count('hold');
     const link = this.link(from, to);
     link.heldUntilUs = Math.max(link.heldUntilUs, this.options.timeline.nowUs + durationUs);
+  }
+
+  /** Loses everything that is sent on a directed link from now on, for a while. */
+  cut(from: string, to: string, durationUs: number): void {
+    const link = this.link(from, to);
+    link.cutUntilUs = Math.max(link.cutUntilUs, this.options.timeline.nowUs + durationUs);
   }
 
   /** Breaks the streams of both directions. What is under way is lost, or arrives later as remains. */
@@ -107,6 +117,7 @@ export class Network {
     for (const link of this.links.values()) {
       link.down = false;
       link.heldUntilUs = 0;
+      link.cutUntilUs = 0;
     }
   }
 
@@ -148,6 +159,7 @@ export class Network {
         latencyUs: latencyUs + random.below(latencySpreadUs),
         lastArrivalUs: 0,
         heldUntilUs: 0,
+        cutUntilUs: 0,
         stream: 0,
         down: false,
       };

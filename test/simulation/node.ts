@@ -1,5 +1,5 @@
-// What every simulated process has in common: a core, event-loop turns of random length, ticks, and a life that can
-// end. The world is what processes share: time, chance, the network, the counters and the transcript.
+// What every simulated process has in common: a core, a clock of its own, event-loop turns of random length, ticks,
+// pauses, and a life that can end. The world is what processes share: time, chance, the network, the counters and the transcript.
 
 import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import type {
@@ -15,6 +15,7 @@ import type { Census } from './census.js';
 import type { Network } from './network.js';
 import type { SimulationPlan } from './plan.js';
 import type { SeededRandom } from './random.js';
+import { SkewedClock } from './skewed-clock.js';
 import type { Timeline } from './timeline.js';
 
 /** What all processes of one run share. */
@@ -56,8 +57,15 @@ type Beat = { kind: 'tick' } | { kind: 'turnEnd' };
 /** One process. Subclasses carry its outputs out. */
 export abstract class SimulatedNode<Input, Output> {
   isAlive = true;
+  /** Halted, as by a signal: nothing happens in the process until it goes on. */
+  isPaused = false;
+  private readonly clock: SkewedClock;
+  /** What arrived during a pause, in order. */
+  private readonly arrived: { input: Input; from: number }[] = [];
   private readonly outputs: Output[] = [];
   private isInTurn = false;
+  /** A turn that should have ended during a pause. */
+  private isTurnDue = false;
   /** Which life of the process this is, from 1. */
   protected life = 1;
 
@@ -65,27 +73,49 @@ export abstract class SimulatedNode<Input, Output> {
     readonly name: string,
     protected readonly world: World,
     private machine: Core<Input | Beat, Output>,
-  ) {}
+  ) {
+    this.clock = new SkewedClock(name, world.plan);
+    if (this.clock.isSkewed) world.census.count('clockSkew');
+  }
 
-  /** Hands one input to the core, at once, and carries out what it answers. */
-  input(input: Input): void {
+  /** Hands one input, `from` that replica if it is one's, to the core, at once or when the process goes on, and carries out what it answers. */
+  input(input: Input, from = -1): void {
     if (!this.isAlive) return;
+    if (this.isPaused) {
+      this.arrived.push({ input, from });
+      return;
+    }
+    this.onInput(input, from);
     this.step(input);
     if (this.isInTurn) return;
     this.isInTurn = true;
-    this.world.timeline.after(this.world.random.below(this.world.plan.turnUs), () => {
-      this.isInTurn = false;
-      if (!this.isAlive) return;
-      this.step({ kind: 'turnEnd' });
-      this.onTurnEnded();
-    });
+    this.world.timeline.after(this.world.random.below(this.world.plan.turnUs), () => this.endTurn());
   }
 
-  /** Lets time pass for this process every `periodUs`, as long as it lives. */
+  /** Halts the process. */
+  pause(): void {
+    this.isPaused = true;
+    this.world.note(() => `${this.name} halts`);
+  }
+
+  /** Everything that arrived meanwhile is there at once, and time has jumped. */
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.world.note(() => `${this.name} goes on, ${this.arrived.length} inputs behind`);
+    for (const { input, from } of this.arrived.splice(0)) this.input(input, from);
+    if (this.isTurnDue) this.endTurn();
+  }
+
+  /** Lets time pass for this process every `periodUs` of its own clock, as long as it lives. */
   tickEvery(periodUs: number): void {
     const { life } = this;
-    this.world.timeline.after(periodUs, () => {
+    this.world.timeline.after(this.clock.durationOf(periodUs), () => {
       if (!this.isAlive || this.life !== life) return;
+      if (this.isPaused) {
+        this.tickEvery(periodUs);
+        return;
+      }
       this.step({ kind: 'tick' });
       this.step({ kind: 'turnEnd' });
       this.tickEvery(periodUs);
@@ -98,22 +128,38 @@ export abstract class SimulatedNode<Input, Output> {
     this.world.note(() => `${this.name} is lost`);
   }
 
-  /** The process begins another life, with nothing but a new core. */
+  /** The process begins anew, with nothing but a new core. */
   restart(machine: Core<Input | Beat, Output>, tickUs: number): void {
     this.isAlive = true;
+    this.isPaused = false;
+    this.isTurnDue = false;
+    this.isInTurn = false;
+    this.arrived.length = 0;
     this.life++;
     this.machine = machine;
     this.tickEvery(tickUs);
-    this.world.note(() => `${this.name} is back with nothing`);
+    this.world.note(() => `${this.name} is back`);
   }
 
   protected abstract carryOut(output: Output): void;
 
+  /** Looks at an input before the core gets it. */
+  protected onInput(_input: Input, _from: number): void {}
+
   protected onTurnEnded(): void {}
+
+  private endTurn(): void {
+    this.isTurnDue = this.isPaused;
+    if (this.isPaused) return;
+    this.isInTurn = false;
+    if (!this.isAlive) return;
+    this.step({ kind: 'turnEnd' });
+    this.onTurnEnded();
+  }
 
   private step(input: Input | Beat): void {
     const { outputs } = this;
-    this.machine.step(input, this.world.timeline.nowUs, outputs);
+    this.machine.step(input, this.clock.at(this.world.timeline.nowUs), outputs);
     for (let index = 0; index < outputs.length; index++) {
       const output = outputs[index];
       if (output !== undefined) this.carryOut(output);

@@ -36,11 +36,23 @@ export interface FaultPlan {
   holdUs: number;
   /** Share of bus messages lost. */
   busLoss: number;
+  /** Longest delay of a tenth of the bus messages; longer than view changes take, and they are late by epochs. */
+  busLateUs: number;
+  /** Mean time between two partitions; 0 for none. */
+  partitionEveryUs: number;
+  /** Longest partition. */
+  partitionUs: number;
+  /** Mean time between two pauses of a process; 0 for none. */
+  pauseEveryUs: number;
+  /** Longest pause. */
+  pauseUs: number;
 }
 
 /** A whole run. */
 export interface SimulationPlan {
   seed: number;
+  /** Other numbers than 0 give other runs of an otherwise equal plan. */
+  salt: number;
   replicas: number;
   witnesses: number;
   fastQuorum: number;
@@ -65,6 +77,10 @@ export interface SimulationPlan {
   latencySpreadUs: number;
   /** Longest event-loop turn. */
   turnUs: number;
+  /** Clocks of processes begin at up to this, each somewhere else. */
+  clockOffsetUs: number;
+  /** Clocks run faster or slower than true time by up to this share. */
+  clockDrift: number;
   bus: BusMode;
   faults: FaultPlan;
   /** Mean time between two rebinds of a client; 0 for none. */
@@ -77,6 +93,10 @@ export interface SimulationPlan {
   coordinatorLoss: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
+  /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
+  witnessCrashes: number;
+  /** Share of strikes at the leader soon after which witnesses crash as well, likewise. */
+  witnessCrashAtStrike: number;
   /** Strikes at the leader, each of which leads to a view change or to several. */
   viewChanges: number;
   /** Share of view changes that begin with the loss of the leader for good, as long as a majority is left. */
@@ -115,7 +135,8 @@ export interface SimulationPlan {
 /** A part of a plan that is set rather than drawn. */
 export type PlanOverrides = Partial<SimulationPlan>;
 
-const NO_FAULTS: FaultPlan = {
+/** A network and processes that do what they should. */
+export const NO_FAULTS: FaultPlan = {
   drop: 0,
   duplicate: 0,
   tail: 0,
@@ -125,11 +146,17 @@ const NO_FAULTS: FaultPlan = {
   holdEveryUs: 0,
   holdUs: 0,
   busLoss: 0,
+  busLateUs: 0,
+  partitionEveryUs: 0,
+  partitionUs: 0,
+  pauseEveryUs: 0,
+  pauseUs: 0,
 };
 
 /** The plan of a seed. */
 export function createPlan(seed: number, overrides: PlanOverrides = {}): SimulationPlan {
   const random = new SeededRandom(seed, 1);
+  const later = new SeededRandom(seed, 2);
   const [witnesses, fastQuorum] = random.pick([
     [3, 3],
     [3, 3],
@@ -139,6 +166,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
   const intensity = random.pick([0, 0.3, 1]);
   const plan: SimulationPlan = {
     seed,
+    salt: 0,
     replicas: random.chance(0.7) ? 3 : 5,
     witnesses,
     fastQuorum,
@@ -155,7 +183,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     latencySpreadUs: random.pick([100, 1000, 3000]),
     turnUs: random.pick([10, 100, 400]),
     bus: random.pick(['lossy', 'lossy', 'lossy', 'silent', 'absent']),
-    faults: createFaults(random, intensity),
+    faults: createFaults(random, later, intensity),
     rebindEveryUs: random.chance(0.4) ? random.between(10_000, 60_000) : 0,
     viewChanges: random.pick([0, 1, 2, 4]),
     leaderLoss: random.pick([0, 0.5]),
@@ -173,14 +201,30 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     descriptorLimit: random.pick([16, 200]),
     shards: random.pick([1, 4, 64]),
     logKeptEntries: random.pick([2, 16, 1024]),
-    durability: 'memory',
-    diskUs: 200,
+    clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
+    clockDrift: later.pick([0, 0.01, 0.1]),
+    ...createDisks(new SeededRandom(seed, 3)),
+    ...createExchanges(new SeededRandom(seed, 4)),
+  };
+  return { ...plan, ...overrides };
+}
+
+function createDisks(random: SeededRandom) {
+  return {
+    durability: random.pick(['memory', 'disk'] as const),
+    diskUs: random.pick([200, 2000, 10_000]),
+    witnessCrashes: random.pick([0, 1, 3]),
+    witnessCrashAtStrike: random.pick([0, 0.5]),
+  };
+}
+
+function createExchanges(random: SeededRandom) {
+  return {
     spares: random.pick([0, 0, 1, 2]),
     replicaRestarts: random.pick([0, 0, 2, 6]),
     isolations: random.pick([0, 0, 1, 3]),
     logEntriesLimit: random.pick([12, 60, 262_144]),
   };
-  return { ...plan, ...overrides };
 }
 
 function createMix(random: SeededRandom): OperationMix {
@@ -195,7 +239,8 @@ function createMix(random: SeededRandom): OperationMix {
   };
 }
 
-function createFaults(random: SeededRandom, intensity: number): FaultPlan {
+/** `later` draws what came later to the plan, so that the older parts of a seed's plan stay what they were. */
+function createFaults(random: SeededRandom, later: SeededRandom, intensity: number): FaultPlan {
   if (intensity === 0) return NO_FAULTS;
   return {
     drop: random.pick([0, 0.03, 0.1]) * intensity,
@@ -207,5 +252,10 @@ function createFaults(random: SeededRandom, intensity: number): FaultPlan {
     holdEveryUs: random.pick([0, 1000, 5000]) / intensity,
     holdUs: random.pick([3000, 15_000, 50_000]),
     busLoss: random.pick([0, 0.3, 0.9]),
+    busLateUs: later.pick([40_000, 400_000]),
+    partitionEveryUs: later.pick([0, 0, 20_000, 80_000]) / intensity,
+    partitionUs: later.pick([5000, 30_000, 150_000]),
+    pauseEveryUs: later.pick([0, 0, 10_000, 50_000]) / intensity,
+    pauseUs: later.pick([5000, 30_000, 150_000]),
   };
 }

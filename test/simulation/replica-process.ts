@@ -35,17 +35,16 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   }
 
   /** `from` is the process that sent it. */
-  override input(input: ReplicaInput, from = -1): void {
+  protected override onInput(input: ReplicaInput, from: number): void {
     if (input.kind === 'replicate') this.replicationSource = from;
     const config = input.kind === 'config' ? input.config : input.kind === 'lead' ? input.request.config : undefined;
-    if (config !== undefined && this.isAlive) this.members.follow(config);
+    if (config !== undefined) this.members.follow(config);
     if (input.kind === 'admit' && input.request.member !== undefined) {
       this.learners.set(input.request.member.incarnation, processOf(input.request.member));
     }
     if (input.kind === 'session') this.observeRequest(input.frame);
     if (input.kind === 'replicated') this.world.census.count('relay', input.frame.relayed.length);
     if (input.kind === 'collected') this.world.census.count('staleReport', input.frame.stale.length);
-    super.input(input);
   }
 
   /** The streams to another replica were opened anew. */

@@ -12,6 +12,7 @@ import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
+import type { WitnessImage } from '../../protocol/witness/persistence.js';
 import type { WitnessRules } from '../../protocol/witness/rules.js';
 import { WitnessCore } from '../../protocol/witness/witness-core.js';
 import type { HistoryEvent } from '../checkers/history.js';
@@ -85,6 +86,8 @@ class Simulation implements World {
   private readonly replicaCores: ReplicaCore[] = [];
   private readonly witnesses: WitnessProcess[] = [];
   private readonly witnessCores: WitnessCore[] = [];
+  /** Incarnations of the witnesses. */
+  private readonly witnessLives: number[] = [];
   private readonly clients = new Map<string, ClientProcess>();
   private readonly clientCores: ClientCore[] = [];
   private readonly coordination: Coordination;
@@ -101,7 +104,7 @@ class Simulation implements World {
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
     this.rules = rules;
-    this.random = new SeededRandom(plan.seed);
+    this.random = new SeededRandom(plan.seed, plan.salt === 0 ? 0 : 2_000_000 + plan.salt);
     this.transcript = transcript ?? null;
     const { timeline, random, census } = this;
     this.network = new Network({ timeline, random, census, ...plan });
@@ -117,12 +120,12 @@ class Simulation implements World {
       clients,
       coordination: this.coordination,
       restartWitness: (index) => this.restartWitness(index),
+      reviveWitness: (index) => this.reviveWitness(index),
     });
     this.losses = new ReplicaLosses(this, {
       ...{ replicas: this.replicas, coordination: this.coordination, faults: this.faults },
       restartReplica: (index) => this.restartReplica(index),
     });
-
   }
 
   run(): SimulationResult {
@@ -147,16 +150,7 @@ class Simulation implements World {
   }
 
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void {
-    const node = this.replicas[index];
-    if (node === undefined) return;
-    const source = this.replicas.findIndex(({ name }) => name === from);
-    this.carry(
-      from,
-      node.name,
-      () => node.isAlive,
-      () => node.input(input, source),
-      describe,
-    );
+    this.send(from, this.replicas[index], input, describe);
   }
 
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void {
@@ -174,7 +168,9 @@ class Simulation implements World {
   publish(from: string, id: number, input: ClientInput, describe: () => string): void {
     const node = this.clients.get(`c${id}`);
     if (node === undefined) return;
+    const { epoch } = this.coordination.config;
     this.network.publish(() => {
+      if (this.coordination.config.epoch > epoch) this.census.count('ackOfOldEpoch');
       this.note(() => `${from}⇝${node.name} ${describe()}`);
       node.input(input);
     });
@@ -201,12 +197,13 @@ class Simulation implements World {
 
   private send<Input>(
     from: string,
-    node: { name: string; isAlive: boolean; input(input: Input): void } | undefined,
+    node: { name: string; isAlive: boolean; input(input: Input, from?: number): void } | undefined,
     input: Input,
     describe: () => string,
   ): void {
     if (node === undefined) return;
-    const deliver = (): void => node.input(input);
+    const source = this.replicas.findIndex(({ name }) => name === from);
+    const deliver = (): void => node.input(input, source);
     this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
 
@@ -234,6 +231,7 @@ class Simulation implements World {
       node.tickEvery(NODE_TICK_US + index);
       this.witnesses.push(node);
       this.witnessCores.push(core);
+      this.witnessLives.push(incarnation);
     }
   }
 
@@ -258,10 +256,10 @@ class Simulation implements World {
     this.coordination.join('replica', node, incarnation);
   }
 
-  private createWitness(index: number, incarnation: number): WitnessCore {
+  private createWitness(index: number, incarnation: number, image?: WitnessImage): WitnessCore {
     return new WitnessCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
-      ...{ staleAfterUs: 30_000 },
+      ...{ staleAfterUs: 30_000, durability: this.plan.durability, ...(image && { image }) },
       ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
       ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
     });
@@ -271,8 +269,17 @@ class Simulation implements World {
   private restartWitness(index: number): void {
     const node = this.witnesses[index];
     if (node === undefined) return;
-    const incarnation = 1000 + this.nextCall();
-    const core = this.createWitness(index, incarnation);
+    node.disk.wipe();
+    this.witnessLives[index] = 1000 + this.nextCall();
+    this.reviveWitness(index);
+  }
+
+  /** A witness goes on with what is on its disk. */
+  private reviveWitness(index: number): void {
+    const node = this.witnesses[index];
+    const incarnation = this.witnessLives[index];
+    if (node === undefined || incarnation === undefined) return;
+    const core = this.createWitness(index, incarnation, node.disk.image);
     this.witnessCores[index] = core;
     node.restart(core, NODE_TICK_US + index);
     this.coordination.join('witness', node, incarnation);
@@ -327,6 +334,8 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeLeader() });
     for (let count = 0; count < plan.witnessRestarts; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
+    for (let count = 0; count < plan.witnessCrashes; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.strikeWitnessDisks() });
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
     for (let count = 0; count < plan.replicaRestarts; count++)

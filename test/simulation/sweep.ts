@@ -53,6 +53,9 @@ export interface SweepReport {
   /** Runs with a violation. */
   violations: number;
   failed: { seed: number; property: string; detail: string }[];
+  /** Faults that were injected, by kind. */
+  faults: Record<string, number>;
+  /** What happened in the protocol, and how often. */
   events: Record<string, number>;
   /** Expected events that no run showed. */
   missing: string[];
@@ -68,6 +71,7 @@ export function sweep(from: number, count: number, onRun: (run: JudgedRun) => vo
     operations: 0,
     violations: 0,
     failed: [],
+    faults: {},
     events: {},
     missing: [],
     historiesPerMinute: 0,
@@ -84,7 +88,8 @@ export function sweep(from: number, count: number, onRun: (run: JudgedRun) => vo
     }
     onRun(run);
   }
-  report.events = census.toJSON();
+  report.faults = census.faults();
+  report.events = census.events();
   report.missing = census.missing();
   report.historiesPerMinute = Math.round((count * 60_000) / (performance.now() - beganMs));
   return report;

@@ -9,6 +9,7 @@ import { describeCollectResponse, describeRecordResponse } from './describe.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
 import { copyFrame } from './wire-copy.js';
+import { WitnessDisk } from './witness-disk.js';
 
 const STATUS_EVENTS = new Map<number, EventName>([
   [RecordStatus.accepted, 'accepted'],
@@ -24,6 +25,10 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
   /** Where the last collect frame of the newest epoch came from. */
   private collectSource = -1;
   private collectEpoch = 0;
+  /** Unused in durability `memory`. */
+  readonly disk: WitnessDisk;
+  /** What it last answered to a coordinator. */
+  private isSealed = false;
 
   constructor(
     readonly index: number,
@@ -31,14 +36,28 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
     core: Core<WitnessInput, WitnessOutput>,
   ) {
     super(`w${index}`, world, core);
+    this.disk = new WitnessDisk(world);
   }
 
-  override input(input: WitnessInput): void {
+  /** The process ends; what is on the disk stays. */
+  crash(): void {
+    const { census } = this.world;
+    if (this.isSealed) census.count('sealedWitnessCrashed');
+    census.count('unkeptBatchesLost', this.disk.crash());
+    this.lose();
+  }
+
+  override restart(core: Core<WitnessInput, WitnessOutput>, tickUs: number): void {
+    this.collectSource = -1;
+    this.collectEpoch = 0;
+    super.restart(core, tickUs);
+  }
+
+  protected override onInput(input: WitnessInput, from: number): void {
     if (input.kind === 'collect' && input.frame.epoch >= this.collectEpoch) {
-      this.collectSource = input.frame.leader;
+      this.collectSource = from;
       this.collectEpoch = input.frame.epoch;
     }
-    super.input(input);
   }
 
   protected override carryOut(output: WitnessOutput): void {
@@ -62,10 +81,17 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
         return;
       }
       case 'persist':
-        throw new Error('persist is not handled yet');
+        this.disk.write(output.batch, () => {
+          for (const answer of output.then) this.carryOut(answer);
+          this.input({ kind: 'persisted', number: output.batch.number });
+        });
+        return;
       case 'sealed':
-      case 'recovered':
       case 'started':
+        this.isSealed = output.kind === 'sealed';
+        world.answerCall(name, output);
+        return;
+      case 'recovered':
       case 'ended':
       case 'callRefused':
         world.answerCall(name, output);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { Census } from '../simulation/census.js';
 import { Network } from '../simulation/network.js';
-import { createPlan, type FaultPlan } from '../simulation/plan.js';
+import { createPlan, type FaultPlan, NO_FAULTS } from '../simulation/plan.js';
 import { SeededRandom } from '../simulation/random.js';
 import { Timeline } from '../simulation/timeline.js';
 import { copyFrame } from '../simulation/wire-copy.js';
@@ -78,25 +78,13 @@ describe('the copy that the wire makes', () => {
   });
 });
 
-const QUIET: FaultPlan = {
-  drop: 0,
-  duplicate: 0,
-  tail: 0,
-  tailUs: 0,
-  reorders: false,
-  reconnectEveryUs: 0,
-  holdEveryUs: 0,
-  holdUs: 0,
-  busLoss: 0,
-};
-
 /** A network with these faults, and the numbers that frames sent one per microsecond arrived in. */
 function exercise(faults: Partial<FaultPlan>, meddle: (network: Network, sent: number) => void = () => {}) {
   const timeline = new Timeline();
   const census = new Census();
   const random = new SeededRandom(1);
   const options = { timeline, census, random, latencyUs: 100, latencySpreadUs: 10, bus: 'lossy' as const };
-  const network = new Network({ ...options, faults: { ...QUIET, ...faults } });
+  const network = new Network({ ...options, faults: { ...NO_FAULTS, ...faults } });
   const arrived: number[] = [];
   for (let sent = 0; sent < 200; sent++) {
     timeline.after(sent, () => {

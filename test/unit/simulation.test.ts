@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { EVENT_NAMES } from '../simulation/census.js';
+import { EVENT_NAMES, FAULT_NAMES } from '../simulation/census.js';
 import { createPlan } from '../simulation/plan.js';
 import { runSimulation } from '../simulation/simulation.js';
 import { describeViolation, type JudgedRun, judgeSeed, replayCommand, sweep } from '../simulation/sweep.js';
@@ -27,6 +27,7 @@ describe('simulation', function () {
     assert.equal(describeFailures(runs), '');
     assert.ok(report.operations >= 200 * FIXED_SEEDS, `only ${report.operations} operations`);
     assert.deepEqual(report.missing, [], 'these events never happened');
+    assert.deepEqual(Object.keys(report.faults), [...FAULT_NAMES]);
     assert.deepEqual(Object.keys(report.events).slice(0, EVENT_NAMES.length), [...EVENT_NAMES]);
   });
 

@@ -1,0 +1,96 @@
+// What a witness still has to keep: gathers what changed in a turn, makes one batch of it, and knows whether everything
+// that answers rest on would be found again. Knows neither the disk nor what the answers are.
+
+import type { CheckedWrite } from '../messages.js';
+import type { WitnessBatch, WitnessPromises } from './persistence.js';
+
+/** Changes of one witness on their way to its disk. Batches are lost only with all that come after them. */
+export class WitnessJournal {
+  /** By arrival number, which ascends. */
+  #added = new Map<number, CheckedWrite>();
+  #removed: number[] = [];
+  /** Committed watermark by session. */
+  #sessions = new Map<number, number>();
+  #isFresh = false;
+  #hasPromised = false;
+  /** Number of the newest batch. */
+  #newest = 0;
+  /** Newest batch that keeps something which answers rest on; ≤ `#newest`. */
+  #binding = 0;
+  /** Newest batch that is kept, and with it all before it; ≤ `#newest`. */
+  #kept = 0;
+
+  /**
+   * Number of the batch behind which answers wait. Batches that only forget do not count: what is found again although
+   * it was collected is a collection that got lost, and is reported as stale.
+   */
+  get binding(): number {
+    return this.#binding;
+  }
+
+  /** Whether all batches that answers rest on are kept. */
+  get isKept(): boolean {
+    return this.#kept >= this.#binding;
+  }
+
+  /** Batches that are not known to be kept. */
+  get underWay(): number {
+    return this.#newest - this.#kept;
+  }
+
+  add(arrival: number, write: CheckedWrite): void {
+    this.#added.set(arrival, write);
+  }
+
+  /** The entry is gone; one that never was in a batch need not be in any. */
+  remove(arrival: number): void {
+    if (!this.#added.delete(arrival)) this.#removed.push(arrival);
+  }
+
+  /** The session's committed watermark moved; 0 if the session is forgotten. */
+  noteSession(session: number, committedThrough: number): void {
+    this.#sessions.set(session, committedThrough);
+  }
+
+  /** The promises changed. */
+  notePromises(): void {
+    this.#hasPromised = true;
+  }
+
+  /** The pool begins anew: what was there before is not needed any more, nor what was to be kept of it. */
+  startAnew(): void {
+    this.#forget();
+    this.#isFresh = true;
+  }
+
+  /** Everything since the last batch as the next one; undefined if nothing changed. */
+  take(promises: WitnessPromises): WitnessBatch | undefined {
+    const isBinding = this.#added.size > 0 || this.#isFresh || this.#hasPromised;
+    if (!isBinding && this.#removed.length === 0 && this.#sessions.size === 0) return undefined;
+    const number = ++this.#newest;
+    if (isBinding) this.#binding = number;
+    const batch = {
+      number,
+      promises,
+      isFresh: this.#isFresh,
+      added: Array.from(this.#added, ([arrival, write]) => ({ arrival, write })),
+      removed: this.#removed,
+      sessions: Array.from(this.#sessions, ([session, committedThrough]) => ({ session, committedThrough })),
+    };
+    this.#forget();
+    return batch;
+  }
+
+  /** The batch of this number is kept, and all before it. */
+  onPersisted(number: number): void {
+    this.#kept = Math.max(this.#kept, number);
+  }
+
+  #forget(): void {
+    this.#added = new Map();
+    this.#removed = [];
+    this.#sessions = new Map();
+    this.#isFresh = false;
+    this.#hasPromised = false;
+  }
+}
