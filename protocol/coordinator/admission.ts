@@ -6,6 +6,7 @@ import type { AdmitResponse, ClusterConfig, ReplicaMember } from '../messages.js
 import { EpochStatus } from '../messages.js';
 import type { NodeRegistry, RegisteredNode } from './registry.js';
 import { RepeatedCalls } from './repeated-calls.js';
+import type { CoordinatorRules } from './rules.js';
 import type { CoordinatorOutput } from './types.js';
 import { NodeRole } from './types.js';
 
@@ -21,6 +22,7 @@ export interface AdmissionOptions {
   /** Absence of a member after which a spare takes its place. */
   replaceAfterUs: number;
   nextAttempt: () => number;
+  rules: CoordinatorRules;
 }
 
 /** The admission under way. */
@@ -56,9 +58,9 @@ export class Admission {
   }
 
   /** The leader answered. Slot 0, or another epoch: it cannot, or does not know the list yet; it is asked again. */
-  onAdmitted(attempt: number, { epoch, matchSlot }: AdmitResponse, nowUs: number): void {
+  onAdmitted(attempt: number, answer: AdmitResponse, nowUs: number): void {
     if (this.#calls.settle(attempt) === null || this.#joining === null) return;
-    if (epoch === this.#joining.epoch && matchSlot > 0) this.#joining.isReady = true;
+    if (answer.epoch === this.#joining.epoch && this.#options.rules.hasCaughtUp(answer)) this.#joining.isReady = true;
     else this.#calls.again(CALL, nowUs);
   }
 

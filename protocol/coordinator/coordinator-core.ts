@@ -80,7 +80,9 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#change = new ViewChange({ retryUs, rules, nextAttempt });
     this.#watch = new LeaderWatch(settings);
     const { livenessUs, replaceAfterUs = 5 * livenessUs } = settings;
-    this.#admission = new Admission({ registry: this.#registry, livenessUs, retryUs, replaceAfterUs, nextAttempt });
+    this.#admission = new Admission({
+      ...{ registry: this.#registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules },
+    });
   }
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {

@@ -1,6 +1,6 @@
 // The decisions of a coordinator on which safety hangs, as pure functions in one object; see replica/rules.ts.
 
-import type { FenceResponse, SealResponse, WitnessMember } from '../messages.js';
+import type { AdmitResponse, FenceResponse, SealResponse, WitnessMember } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 
 /**
@@ -19,6 +19,8 @@ export interface CoordinatorRules {
   judgeSealed(sealed: SealResponse, member: WitnessMember, openedEpoch: number): SealedAs;
   /** D2: whether so many sealed witnesses hold every completed command often enough. */
   isSealed(sealed: number, quorums: Quorums): boolean;
+  /** P7: whether a leader's answer says that a life is up to date and may be written into the list of replicas. */
+  hasCaughtUp(answer: AdmitResponse): boolean;
   /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
   mayReadPool(isSealed: boolean): boolean;
   /** Which of `count` writes that may come next in a merged replay does, 0 to count − 1: any will do. */
@@ -37,6 +39,7 @@ export const coordinatorRules: CoordinatorRules = {
     return sealed.lifeEpoch === openedEpoch ? 'source' : 'empty';
   },
   isSealed: (sealed, quorums) => sealed >= quorums.recovery,
+  hasCaughtUp: ({ matchSlot }) => matchSlot > 0,
   mayReadPool: (isSealed) => isSealed,
   pickNext: () => 0,
 };

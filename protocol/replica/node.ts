@@ -42,6 +42,8 @@ export interface ReplicaOptions {
   logEntriesLimit?: number;
   /** Bytes of the same. Default 256 MiB. */
   logBytesLimit?: number;
+  /** Size that closes a part of a snapshot. Default 1 MiB. */
+  snapshotPartBytes?: number;
   /** Default `memory`: nothing is ever to be kept. */
   durability?: Durability;
   /** What an earlier process of this life kept; only in `disk`. */
@@ -126,6 +128,7 @@ export class ReplicaNode {
       logKeptEntries: 1024,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
+      snapshotPartBytes: 1 << 20,
       durability: 'memory',
       image: undefined,
       checkpointEntries: 4096,

@@ -9,9 +9,7 @@ import type { ReplicaNode } from './node.js';
 import type { FrozenState } from './state.js';
 import type { Version } from './store.js';
 
-/** A part is closed by what takes it over this size. */
-const PART_BYTES = 1 << 20;
-/** What a part also ends at, so that many small keys do not make one long turn. */
+/** What a part, besides its size, also ends at, so that many small keys do not make one long turn. */
 const PART_ITEMS = 4096;
 /** Parts on their way to one receiver. */
 const WINDOW_PARTS = 4;
@@ -101,11 +99,11 @@ export class SnapshotSender {
 
   /** For a receiver that needs one: the snapshot that others take as well, if the log still goes on from it. */
   open(): SnapshotReader {
-    const { log, state } = this.#node;
+    const { log, state, options } = this.#node;
     if (this.#frozen !== null && log.epochAt(this.#frozen.slot) === undefined) this.close();
     this.#frozen ??= state.freeze();
     const { slot } = this.#frozen;
-    const parts = cutParts(this.#frozen, log.epochAt(slot) ?? 0);
+    const parts = cutParts(this.#frozen, log.epochAt(slot) ?? 0, options.snapshotPartBytes);
     const reader = new SnapshotReader(slot, parts, (released) => {
       this.#readers.delete(released);
       if (this.#readers.size === 0) this.#thaw();
@@ -126,12 +124,12 @@ export class SnapshotSender {
 }
 
 /** All parts in order. Walks the frozen state once. */
-function* cutParts(frozen: FrozenState, slotEpoch: number): Generator<SnapshotPart> {
+function* cutParts(frozen: FrozenState, slotEpoch: number, partBytes: number): Generator<SnapshotPart> {
   let part = createPart(frozen.slot, slotEpoch, 0);
   let bytes = 0;
   let items = 0;
-  for (const item of listItems(frozen)) {
-    if (bytes >= PART_BYTES || items >= PART_ITEMS) {
+  for (const item of listItems(frozen, partBytes)) {
+    if (bytes >= partBytes || items >= PART_ITEMS) {
       yield part;
       part = createPart(frozen.slot, slotEpoch, part.number + 1);
       bytes = 0;
@@ -153,7 +151,7 @@ function createPart(slot: number, slotEpoch: number, number: number): SnapshotPa
 
 type Item = { key: SnapshotKey; session: null; bytes: number } | { key: null; session: SnapshotSession; bytes: number };
 
-function* listItems({ shards, sessions }: FrozenState): Generator<Item> {
+function* listItems({ shards, sessions }: FrozenState, partBytes: number): Generator<Item> {
   for (const { versions, tombstones } of shards) {
     for (const key of tombstones) {
       const version = versions.get(key);
@@ -161,7 +159,7 @@ function* listItems({ shards, sessions }: FrozenState): Generator<Item> {
     }
     for (const [key, version] of versions) if (version.value !== null) yield toKeyItem(key, version);
   }
-  for (const [session, record] of sessions) yield* toSessionItems(session, record);
+  for (const [session, record] of sessions) yield* toSessionItems(session, record, partBytes);
 }
 
 function toKeyItem(key: string, { value, slot, session, seq }: Version): Item {
@@ -176,13 +174,13 @@ function toKeyItem(key: string, { value, slot, session, seq }: Version): Item {
 }
 
 /** A session whose results do not fit into one part comes in several pieces, which the receiver puts together. */
-function* toSessionItems(session: number, record: SessionRecord): Generator<Item> {
+function* toSessionItems(session: number, record: SessionRecord, partBytes: number): Generator<Item> {
   const { lastSeq, lastSlot, ackedThrough } = record;
   const createPiece = (): SnapshotSession => ({ session, lastSeq, lastSlot, ackedThrough, results: [] });
   let piece = createPiece();
   let bytes = 32;
   for (const [seq, { slot, result }] of record.results) {
-    if (bytes >= PART_BYTES) {
+    if (bytes >= partBytes) {
       yield { key: null, session: piece, bytes };
       piece = createPiece();
       bytes = 32;

@@ -124,8 +124,24 @@ const OVERTAKING: PlanOverrides = {
 /** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
 const EXCHANGING: PlanOverrides = {
   ...TURBULENT,
-  ...{ viewChanges: 10, cutOff: 0.3, clientLossAtStrike: 0.5, strong: 0.3, keys: 4, coordinators: 2 },
-  ...{ spares: 2, replicaRestarts: 6, isolations: 8, logEntriesLimit: 12, logKeptEntries: 2, thinkUs: 3000 },
+  ...{
+    viewChanges: 4,
+    cutOff: 0.3,
+    clientLossAtStrike: 0.5,
+    announceUs: 60_000,
+    strong: 0.3,
+    keys: 4,
+    coordinators: 2,
+  },
+  ...{
+    spares: 2,
+    replicaRestarts: 6,
+    isolations: 8,
+    logEntriesLimit: 12,
+    logKeptEntries: 2,
+    thinkUs: 3000,
+    siege: 0.9,
+  },
   faults: { ...NO_FAULTS, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
 };
 
@@ -243,7 +259,14 @@ export const CANARIES: readonly Canary[] = [
     { reachedAtPlace: (named) => named },
     EXCHANGING,
   ),
-  replica('P7: a life joins before it has caught up', { mayJoin: () => true }, EXCHANGING),
+  {
+    name: 'P7: a life joins before it has caught up',
+    rules: {
+      replica: { ...replicaRules, mayJoin: () => true },
+      coordinator: { ...coordinatorRules, hasCaughtUp: () => true },
+    },
+    overrides: EXCHANGING,
+  },
   replica(
     'P7: an answer of another life of the place is counted',
     { isOfLife: (frame, life) => frame.incarnation === life.incarnation || frame.replica === life.index },

@@ -38,6 +38,7 @@ export const FAULT_NAMES = [
   'replicaRestarted',
   'replicaIsolated',
   'learnerLost',
+  'siege',
   'coordinatorLost',
   'rebind',
   'abandoned',

@@ -42,6 +42,8 @@ export interface World {
   publish(from: string, id: number, input: ClientInput, describe: () => string): void;
   /** Answers a call of the coordinator. */
   answerCall(from: string, output: CallAnswer): void;
+  /** A leader told a coordinator that a life may take its place. */
+  onAdmitted(leader: number): void;
   /** A client asks coordinators for a configuration of this epoch or a later one. */
   wantConfig(client: number, epoch: number): void;
 }

@@ -128,6 +128,8 @@ export interface SimulationPlan {
   replicaRestarts: number;
   /** Followers that coordinators do not hear for so long that a spare takes their place, although they live. */
   isolations: number;
+  /** Share of such strikes during which some replicas are held off the leader, which then falls. */
+  siege: number;
   /** Committed entries that a leader keeps for whoever lags; few, and snapshots are needed. */
   logEntriesLimit: number;
 }
@@ -224,6 +226,7 @@ function createExchanges(random: SeededRandom) {
     replicaRestarts: random.pick([0, 0, 2, 6]),
     isolations: random.pick([0, 0, 1, 3]),
     logEntriesLimit: random.pick([12, 60, 262_144]),
+    siege: random.pick([0, 0.5]),
   };
 }
 

@@ -25,10 +25,19 @@ export class ReplicaLosses {
 
   /** A replica crashes and comes back with nothing. */
   strikeReplica(): void {
-    const { random, census, timeline } = this.world;
-    const { replicas, coordination, faults } = this.targets;
+    const { random, timeline } = this.world;
+    const { replicas } = this.targets;
     const replica = random.pick(replicas);
-    if (!replica.isAlive || !canLose(this.world, this.targets, replica)) return;
+    if (random.chance(this.world.plan.siege)) {
+      this.besiege(replica);
+      timeline.after(random.below(30_000), () => this.crash(replica));
+    } else this.crash(replica);
+  }
+
+  private crash(replica: ReplicaProcess): void {
+    const { random, census, timeline, network } = this.world;
+    const { coordination, faults } = this.targets;
+    if (!network.isHostile || !replica.isAlive || !canLose(this.world, this.targets, replica)) return;
     if (coordination.isOutside(replica.name)) census.count('learnerLost');
     this.away.add(replica);
     faults.loseReplica(replica);
@@ -47,6 +56,31 @@ export class ReplicaLosses {
     census.count('replicaIsolated');
     const durationUs = random.between(150_000, 400_000);
     for (const { name } of coordination.processes) network.hold(replica.name, name, durationUs);
+  }
+
+  /**
+   * A life may take its place from now on. While that is written and told, some replicas hear nothing from the leader, and
+   * then it falls: what counted whom, and when, decides over what is left.
+   */
+  onAdmitted(leader: ReplicaProcess): void {
+    const { random, census, network, timeline, plan } = this.world;
+    if (!network.isHostile || !random.chance(plan.siege)) return;
+    census.count('siege');
+    const durationUs = random.between(20_000, 80_000);
+    for (const other of this.targets.replicas) {
+      if (other !== leader && random.chance(0.7)) network.hold(leader.name, other.name, durationUs);
+    }
+    timeline.after(random.between(3000, 40_000), () => this.targets.faults.strikeLeader(true));
+  }
+
+  /** A follower hears nothing from the leader while another one loses its memory. */
+  private besiege(replica: ReplicaProcess): void {
+    const { random, network } = this.world;
+    const { replicas, coordination } = this.targets;
+    const leader = replicas[coordination.leaderProcess];
+    const other = random.pick(replicas);
+    if (leader !== undefined && other !== replica)
+      network.hold(leader.name, other.name, random.between(40_000, 120_000));
   }
 
   /** Whoever is to come back is back. */

@@ -102,8 +102,8 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       case 'persist':
         throw new Error(`${output.kind} is not handled yet`);
       case 'admitted':
-        if (output.response.matchSlot > 0) world.census.count('admitted');
         world.answerCall(name, output);
+        if (output.response.matchSlot > 0) world.onAdmitted(this.index);
         return;
       case 'fenced':
       case 'led':

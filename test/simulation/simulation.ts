@@ -184,6 +184,12 @@ class Simulation implements World {
     this.coordination.answerCall(from, answer);
   }
 
+  onAdmitted(leader: number): void {
+    this.census.count('admitted');
+    const process = this.replicas[leader];
+    if (process !== undefined) this.losses.onAdmitted(process);
+  }
+
   wantConfig(id: number, epoch: number): void {
     const client = this.clients.get(`c${id}`);
     const core = this.clientCores[id - 1];
@@ -239,7 +245,7 @@ class Simulation implements World {
     const { shards, descriptorLimit, logKeptEntries, logEntriesLimit, isTight } = this.plan;
     return new ReplicaCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
-      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, logEntriesLimit },
+      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, logEntriesLimit, snapshotPartBytes: 120 },
       ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
       ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
     });
