@@ -132,7 +132,8 @@ function* readFrozen(
 ): Generator<readonly [number, SessionRecord]> {
   for (const session of sessions) {
     const record = frozen.get(session) ?? live.get(session);
-    if (record !== undefined) yield [session, record];
+    // A copy: the reader may pause in the middle of a session's results, and the session go on.
+    if (record !== undefined) yield [session, copyRecord(record)];
   }
 }
 

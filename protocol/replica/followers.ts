@@ -164,9 +164,12 @@ export class Followers {
   #stepBack(follower: Follower, matchSlot: number): void {
     const { log, nowUs } = this.#node;
     const hinted = Math.min(follower.next - 1, matchSlot + 1);
+    const lackedLog = follower.lacksLog;
     if (follower.sentPrevSlot === log.floor && hinted <= log.floor) follower.lacksLog = true;
     if (follower.lacksLog) follower.isAnswering = true;
     follower.next = Math.max(follower.match + 1, hinted, log.floor + 1);
+    // Said once more it is no progress: parts that were lost are sent again only if there is none for a while.
+    if (lackedLog) return;
     follower.sentCommit = -1;
     follower.progressUs = nowUs;
   }

@@ -46,6 +46,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   readonly #weakReads: WeakReads;
   readonly #following: Following;
   #leader: Leader | null = null;
+  /** The newest list of replicas that was seen, whether this life is on it or not. */
+  #list: Pick<ClusterConfig, 'epoch' | 'version'> = { epoch: 0, version: 0 };
   /** `Lead` calls that wait for the epoch's own entry to commit. */
   #leadCalls: number[] = [];
 
@@ -263,8 +265,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #onConfig(config: ClusterConfig): void {
     const node = this.#node;
-    const known = node.config?.epoch === config.epoch ? node.config.version : 0;
+    const known = this.#list.epoch === config.epoch ? this.#list.version : 0;
     if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || config.version < known) return;
+    this.#list = config;
     // A place in the list is one life's: another one of the same name has not what that one promised to hold (B6, P7).
     const member = config.replicas.find(({ incarnation }) => incarnation === node.options.incarnation);
     if (member === undefined) return this.#onLeftOut();
