@@ -52,6 +52,11 @@ export const verdicts: Readonly<Record<RefusalReason, Verdict>> = {
     retryable: false,
     why: 'the node is not registered here; it has to register',
   },
+  notLeadable: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    why: 'that replica is no member, is not heard, or too few others are',
+  },
   sessionLimit: { status: status.OUT_OF_RANGE, retryable: false, why: 'every session id has been issued' },
   superseded: {
     status: status.ABORTED,

@@ -42,6 +42,29 @@ export interface Arrival {
   receivedUs: number;
 }
 
+/** What the trace of one frame names. One pass over it, since both it and the frame may be long. */
+export class TracedNames {
+  /** By the name of the attempt. Empty if no read of the frame is traced. */
+  readonly reads = new Map<number, OperationTrace>();
+  readonly #writes = new Map<string, OperationTrace>();
+
+  constructor({ operations }: FrameTrace) {
+    for (const operation of operations) {
+      if (operation.nonce > 0) this.reads.set(operation.nonce, operation);
+      else this.#writes.set(`${operation.session}#${operation.seq}`, operation);
+    }
+  }
+
+  /** Whether any write of the frame is traced. */
+  get hasWrites(): boolean {
+    return this.#writes.size > 0;
+  }
+
+  write(session: number, seq: number): OperationTrace | undefined {
+    return this.#writes.get(`${session}#${seq}`);
+  }
+}
+
 /** The operations of one node that are traced. */
 export class NodeTracer {
   readonly tracer: Tracer;

@@ -1,6 +1,7 @@
 // The one clock of all processes: of spans, and of the moment at which load processes begin together. It is the time of
-// day, taken once and carried on by the monotonic clock, so that it never jumps. Two processes of one machine agree to
-// within some microseconds, two machines as well as their clocks do.
+// day, taken at the start and carried on by the monotonic clock, so that it never jumps while something is measured; a
+// long-lived process takes it anew between two plans. Two processes of one machine agree to within some microseconds, two
+// machines as well as their clocks do.
 
 let originUs = performance.timeOrigin * 1000;
 

@@ -1,27 +1,16 @@
 // The coordinator's rules: gather members, write the first epoch, have it led, open it, start its witnesses, begin the
-// next epoch when the leader is taken for lost, and issue session ids. All of it hangs on one record that is changed by compare-and-set; several cores may work on the same
-// record, and each step starts from what the record says. Deliberately does not know how records or calls travel.
+// next epoch when the leader is taken for lost or another witness or leader should take part, and issue session ids. All
+// of it hangs on one record that is changed by compare-and-set; several cores may work on the same record, and each step
+// starts from what the record says. Deliberately does not know how records or calls travel.
 
 import type { Core } from '../core.js';
 import { unreachable } from '../core.js';
-import { NUMBER_LIMIT } from '../limits.js';
 import type { ClusterConfig } from '../messages.js';
-import { EpochStatus } from '../messages.js';
 import { createQuorums } from '../quorum.js';
-import { Admission } from './admission.js';
-import { Installation } from './installation.js';
-import { LeaderWatch } from './leader-watch.js';
-import {
-  createFirstConfig,
-  createNextEpoch,
-  createOpenConfig,
-  hasLeader,
-  isNewer,
-  isSameRecord,
-  mergeRecords,
-} from './record.js';
-import { NodeRegistry } from './registry.js';
-import { coordinatorRules } from './rules.js';
+import { Epochs } from './epochs.js';
+import { hasLeader, isNewer, isSameRecord, mergeRecords } from './record.js';
+import { RollCall } from './roll-call.js';
+import { type CoordinatorRules, coordinatorRules } from './rules.js';
 import { SESSIONS_PER_CALL_LIMIT, SessionIds } from './session-ids.js';
 import type {
   CoordinatorInput,
@@ -30,13 +19,11 @@ import type {
   CoordinatorRefusal,
   CoordinatorSettings,
   HeartbeatRequest,
-  Led,
   OpenSessionsRequest,
   RegisterRequest,
   StoredRecord,
+  TransferLeaderRequest,
 } from './types.js';
-import { NodeRole } from './types.js';
-import { ViewChange } from './view-change.js';
 
 type Outputs = CoordinatorOutput[];
 
@@ -52,48 +39,41 @@ type RecordAccess =
 /** One coordinator. Pure: the bucket, the network, the clock and randomness belong to the host. */
 export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput> {
   readonly #settings: CoordinatorSettings;
-  readonly #registry: NodeRegistry;
+  readonly #rules: CoordinatorRules;
+  readonly #nodes: RollCall;
   readonly #sessions = new SessionIds();
-  readonly #installation: Installation;
-  readonly #change: ViewChange;
-  readonly #watch: LeaderWatch;
-  readonly #admission: Admission;
+  readonly #epochs: Epochs;
   #access: RecordAccess = { kind: 'unread' };
   /** Merge of all records ever read or written here; never goes back (D9). Null until there is one. */
   #known: CoordinatorRecord | null = null;
   /** The configuration that nodes and clients were told last: an epoch without a leader is nobody's business yet. */
   #told: ClusterConfig | undefined;
-  #isLeaderSuspected = false;
+  /** Highest revision seen: what is below it was put back. */
+  #revision = 0;
+  /** When a node last spoke of an epoch that the record does not have, and the record was read again for it. */
+  #reread = { epoch: 0, atUs: 0 };
   /** What people were told last that the cluster waits for. */
   #waiting = '';
-  #lastAttempt = 0;
   #isHalted = false;
 
   /** @throws RangeError if no cluster of this shape can work. */
-  constructor(settings: CoordinatorSettings) {
+  constructor(settings: CoordinatorSettings, rules: CoordinatorRules = coordinatorRules) {
     createQuorums(settings);
     this.#settings = settings;
-    this.#registry = new NodeRegistry(settings.livenessUs);
-    const { retryUs, rules = coordinatorRules } = settings;
-    const nextAttempt = (): number => ++this.#lastAttempt;
-    this.#installation = new Installation({ retryUs, registry: this.#registry, nextAttempt });
-    this.#change = new ViewChange({ retryUs, rules, nextAttempt });
-    this.#watch = new LeaderWatch(settings);
-    const { livenessUs, replaceAfterUs = 5 * livenessUs } = settings;
-    this.#admission = new Admission({
-      ...{ registry: this.#registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules },
-    });
+    this.#rules = rules;
+    this.#nodes = new RollCall(settings);
+    this.#epochs = new Epochs({ settings, rules, nodes: this.#nodes });
   }
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
     if (this.#isHalted) return;
     this.#onInput(input, nowUs, outputs);
     this.#refuseUnservableSessions(outputs);
-    this.#watchLeader(nowUs);
-    if (this.#known?.config !== undefined) this.#admission.drive(this.#known.config, nowUs, outputs);
+    this.#issueSessions(outputs);
+    this.#nodes.judgeStates(this.#known?.config, nowUs, outputs);
+    this.#epochs.watch(this.#known, nowUs, outputs);
     this.#maybeAccessRecord(nowUs, outputs);
-    this.#change.drive(nowUs, outputs);
-    this.#installation.drive(nowUs, this.#known?.recovery === undefined ? [] : this.#change.replay, outputs);
+    this.#epochs.drive(this.#known, nowUs, outputs);
     this.#maybeSayWaiting(nowUs, outputs);
   }
 
@@ -116,27 +96,19 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
       case 'openSessions':
         return this.#onOpenSessions(input.call, input.request, outputs);
       case 'transferLeader':
-        return this.#refuse(input.call, 'notReady', 'leaders cannot be transferred yet', outputs);
+        return this.#onTransferLeader(input.call, input.request, nowUs, outputs);
       case 'led':
-        return this.#onLed(input.attempt, input.response, nowUs);
       case 'started':
-        return this.#installation.onStarted(input.attempt, input.response, nowUs);
       case 'fenced':
-        return this.#change.onFenced(input.attempt, input.response, nowUs);
       case 'sealed':
-        return this.#change.onSealed(input.attempt, input.response, nowUs);
       case 'recovered':
-        return this.#change.onRecovered(input.attempt, input.response, nowUs);
       case 'admitted':
-        return this.#admission.onAdmitted(input.attempt, input.response, nowUs);
       case 'attemptFailed':
-        this.#admission.onFailed(input.attempt, nowUs);
-        this.#change.onFailed(input.attempt, nowUs);
-        return this.#installation.onFailed(input.attempt, nowUs);
+        return this.#epochs.onAnswer(input, this.#known, nowUs);
       case 'nodeLost':
-        return this.#registry.lose(input);
+        return this.#nodes.registry.lose(input);
       case 'nodeSeen':
-        if (input.clusterId === this.#known?.clusterId) this.#registry.register(input.node, nowUs);
+        if (input.clusterId === this.#known?.clusterId) this.#nodes.onSeen(input.node, input.report, nowUs);
         return;
       case 'tick':
       case 'turnEnd':
@@ -151,20 +123,22 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   #onRecordRead(stored: StoredRecord, nowUs: number, outputs: Outputs): void {
     if (this.#access.kind === 'writing') this.#access.stored = stored;
     else this.#access = { kind: 'idle', stored };
+    if (stored.revision < this.#revision) this.#nodes.survey.beginAnew();
+    this.#revision = stored.revision;
     if (stored.record !== null) this.#learn(stored.record, nowUs, outputs);
+    this.#epochs.onRecordRead(this.#known);
   }
 
   #onRecordWritten(revision: number, nowUs: number, outputs: Outputs): void {
     if (this.#access.kind !== 'writing') return;
     const { stored, record, range } = this.#access;
     this.#access = { kind: 'idle', stored: stored.revision > revision ? stored : { revision, record } };
+    this.#revision = Math.max(this.#revision, revision);
     this.#learn(record, nowUs, outputs);
     // Only a range whose write is known to have gone through is handed out: after a conflict or a timeout another
     // coordinator may own it, and two clients would number their writes alike (F8).
     if (range.to > range.from) this.#sessions.addRange(range.from, range.to);
-    for (const { call, count, firstSession } of this.#sessions.issue()) {
-      outputs.push({ kind: 'sessionsOpened', call, response: { firstSession, count } });
-    }
+    this.#issueSessions(outputs);
   }
 
   /** Takes in what a record says. */
@@ -179,14 +153,8 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#known = before === null ? record : mergeRecords(before, record);
     const { config } = this.#known;
     if (config === undefined || !isNewer(this.#known, before)) return;
-    for (const { id, address, incarnation } of config.replicas) {
-      this.#registry.presume({ role: NodeRole.replica, id, address, incarnation }, nowUs);
-    }
-    for (const { id, address, incarnation } of config.witnesses) {
-      this.#registry.presume({ role: NodeRole.witness, id, address, incarnation }, nowUs);
-    }
-    this.#change.follow(this.#known, nowUs);
-    this.#installation.follow(config, nowUs);
+    this.#nodes.presume(config, nowUs);
+    this.#epochs.follow(this.#known, config, nowUs);
     if (!hasLeader(this.#known)) return;
     this.#told = config;
     outputs.push({ kind: 'config', config });
@@ -194,96 +162,60 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
 
   /** Reads the record if it is not known, writes it if it should say something else. */
   #maybeAccessRecord(nowUs: number, outputs: Outputs): void {
-    if (this.#change.takeBehind() && this.#access.kind === 'idle') this.#access = { kind: 'unread' };
+    this.#learnFromNodes(nowUs, outputs);
+    if (this.#epochs.takeWantsRead() && this.#access.kind === 'idle') this.#access = { kind: 'unread' };
     if (this.#access.kind === 'unread') {
       this.#access = { kind: 'reading' };
       outputs.push({ kind: 'readRecord' });
     }
     if (this.#access.kind !== 'idle' || this.#isHalted) return;
     const { stored } = this.#access;
-    const { clusterIdProposal: clusterId } = this.#settings;
+    const { clusterIdProposal: clusterId, sessionLimit } = this.#settings;
     const known = this.#known ?? { clusterId, sessionFloor: 1, config: undefined, recovery: undefined };
-    const from = known.sessionFloor;
-    const to = from + this.#sessions.wanted(from, this.#settings.sessionLimit);
-    const record = { clusterId: known.clusterId, sessionFloor: to, ...this.#nextEpoch(known, nowUs) };
+    // Members are written only under an id that is in force, so the first record has none.
+    const next = this.#known === null ? known : this.#epochs.next(known, nowUs);
+    const from = this.#rules.sessionFloor(known.sessionFloor, this.#nodes.survey.sessionFloor);
+    // The first epoch comes with ids, so that nodes have heard of them by the time that the first client asks.
+    const isAhead = known.config === undefined && next.config !== undefined;
+    const isCurrent = this.#epochs.isRecordCurrent(known);
+    const to = from + (isCurrent ? this.#sessions.wanted(from, sessionLimit, isAhead) : 0);
+    const { config, recovery } = next;
+    const record = { clusterId: known.clusterId, sessionFloor: to, config, recovery };
     if (stored.record !== null && isSameRecord(record, stored.record)) return;
     this.#access = { kind: 'writing', stored, record, range: { from, to } };
     outputs.push({ kind: 'writeRecord', expectedRevision: stored.revision, record });
   }
 
-  /** What the record should hold: what it holds, or the step that follows. */
-  #nextEpoch(known: CoordinatorRecord, nowUs: number): Pick<CoordinatorRecord, 'config' | 'recovery'> {
-    const { config, recovery } = known;
-    if (config === undefined) return { config: this.#gather(known.clusterId, nowUs), recovery };
-    if (this.#isLeaderSuspected && this.#countOthers(config, nowUs) >= majorityOf(config)) {
-      return createNextEpoch({ config, recovery });
-    }
-    const { choice } = this.#change;
-    if (recovery !== undefined && choice !== null) {
-      // C6: who leads an epoch is decided here and once; two coordinators may have fenced different majorities.
-      return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
-    }
-    const { led } = this.#installation;
-    // D10: the record held this very list when the leader answered, or the write fails.
-    if (config.status === EpochStatus.open) return { config: this.#admission.exchanged(config) ?? config, recovery };
-    if (led === null) return { config, recovery };
-    const open = createOpenConfig(config, led.openSlot, (id) => this.#registry.find(NodeRole.witness, id));
-    return { config: open, recovery: undefined };
-  }
-
-  /** Replicas besides the leader that are heard, in the lives that the configuration names. */
-  #countOthers(config: ClusterConfig, nowUs: number): number {
-    return config.replicas.filter(({ id, index, incarnation }) => {
-      const node = this.#registry.find(NodeRole.replica, id);
-      return index !== config.leader && node?.incarnation === incarnation && this.#registry.isLive(node, nowUs);
-    }).length;
-  }
-
-  #watchLeader(nowUs: number): void {
+  /** D9: reads the record again if nodes speak of a later epoch, and takes from them what it lost. */
+  #learnFromNodes(nowUs: number, outputs: Outputs): void {
     const known = this.#known;
-    if (known?.config === undefined || !hasLeader(known)) {
-      this.#isLeaderSuspected = false;
-      return;
-    }
-    const { config } = known;
-    const node = this.#registry.find(NodeRole.replica, config.replicas[config.leader]?.id ?? '');
-    this.#isLeaderSuspected = this.#watch.isSuspected(config, node, nowUs);
+    if (known === null) return;
+    const lost = this.#nodes.survey.lostConfig();
+    const restored = { ...known, config: lost, recovery: undefined };
+    if (lost?.clusterId === known.clusterId && isNewer(restored, known)) this.#learn(restored, nowUs, outputs);
+    const { epoch } = this.#nodes.survey;
+    if (!this.#nodes.survey.knowsMoreThan(this.#known?.config) || this.#access.kind !== 'idle') return;
+    if (epoch === this.#reread.epoch && nowUs - this.#reread.atUs < this.#settings.retryUs) return;
+    this.#reread = { epoch, atUs: nowUs };
+    this.#access = { kind: 'unread' };
   }
 
-  /** Says what a change waits for. Without a majority of other replicas none begins: it could only end the present epoch. */
+  /** Says what the cluster waits for, when that changes. */
   #maybeSayWaiting(nowUs: number, outputs: Outputs): void {
     const config = this.#known?.config;
-    if (config === undefined) return;
-    let detail = this.#change.describeWait(nowUs, this.#settings.livenessUs) ?? '';
-    const others = this.#isLeaderSuspected ? this.#countOthers(config, nowUs) : config.replicas.length;
-    if (others < majorityOf(config)) {
-      const leader = config.replicas[config.leader]?.id;
-      detail = `${leader}, which leads epoch ${config.epoch}, is not heard, and of the ${majorityOf(config)} other replicas that the next epoch needs only ${others} are`;
-    }
+    const detail = this.#describeWait(config, nowUs);
     if (detail === this.#waiting) return;
     this.#waiting = detail;
     outputs.push({ kind: 'waiting', detail });
   }
 
-  /** The first epoch, once enough members are there. More than enough: the first by name, the others wait. */
-  #gather(clusterId: string, nowUs: number): ClusterConfig | undefined {
-    const settings = this.#settings;
-    const replicas = this.#registry.live(NodeRole.replica, nowUs).slice(0, settings.replicas);
-    const witnesses = this.#registry.live(NodeRole.witness, nowUs).slice(0, settings.witnesses);
-    // A core that never saw a record proposes the id first; members are written only under an id that is in force.
-    if (this.#known === null || replicas.length < settings.replicas || witnesses.length < settings.witnesses)
-      return undefined;
-    return createFirstConfig({ clusterId, replicas, witnesses, settings });
-  }
-
-  #onLed(attempt: number, led: Led, nowUs: number): void {
-    const config = this.#known?.config;
-    // A leader that names another slot than the one the epoch opened with is not the leader that was opened.
-    const isStranger = config?.status === EpochStatus.open && config.openSlot !== led.openSlot;
-    // Superseded: the record may know by whom.
-    if (led.openSlot < 1 && this.#access.kind === 'idle') this.#access = { kind: 'unread' };
-    if (isStranger || led.openSlot < 1) this.#installation.onFailed(attempt, nowUs);
-    else this.#installation.onLed(attempt, led, nowUs);
+  #describeWait(config: ClusterConfig | undefined, nowUs: number): string {
+    const { epoch } = this.#nodes.survey;
+    const recorded = config?.epoch ?? 0;
+    if (this.#nodes.survey.knowsMoreThan(config) && this.#reread.epoch === epoch && this.#access.kind === 'idle') {
+      return `nodes speak of epoch ${epoch}, the record only of epoch ${recorded}: the bucket was put back, and nobody can tell yet whether epoch ${epoch} served`;
+    }
+    return config === undefined ? '' : this.#epochs.describeWait(config, nowUs);
   }
 
   // Calls.
@@ -297,31 +229,21 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   }
 
   #onRegister(call: number, request: RegisterRequest, nowUs: number, outputs: Outputs): void {
-    const invalid = describeInvalidNode(request);
-    if (invalid !== null) return this.#refuse(call, 'invalid', invalid, outputs);
-    const clusterId = this.#known?.clusterId ?? '';
-    if (this.#ignoreStranger(call, request.clusterId === '' ? clusterId : request.clusterId, outputs) !== null) return;
-    const { role, nodeId: id, address, incarnation } = request;
-    const node = { role, id, address, incarnation };
-    const holder = this.#registry.register(node, nowUs);
-    if (holder !== null) {
-      const detail = `node id ${id} is taken by a live node at ${holder.address}`;
-      return this.#refuse(call, 'duplicateNode', detail, outputs);
-    }
-    outputs.push({ kind: 'nodeSeen', clusterId, node });
-    outputs.push({ kind: 'registered', call, response: { clusterId, heartbeatUs: this.#settings.heartbeatUs } });
+    const clusterId = request.clusterId === '' ? (this.#known?.clusterId ?? '') : request.clusterId;
+    if (this.#ignoreStranger(call, clusterId, outputs) !== null || this.#known === null) return;
+    this.#nodes.onRegister({ call, request }, this.#known, nowUs, outputs);
   }
 
   #onHeartbeat(call: number, request: HeartbeatRequest, nowUs: number, outputs: Outputs): void {
+    if (this.#ignoreStranger(call, request.clusterId, outputs) !== null || this.#known === null) return;
+    this.#nodes.onHeartbeat({ call, request }, this.#known, nowUs, outputs);
+  }
+
+  #onTransferLeader(call: number, request: TransferLeaderRequest, nowUs: number, outputs: Outputs): void {
     if (this.#ignoreStranger(call, request.clusterId, outputs) !== null) return;
-    const node = this.#registry.renew(request, nowUs);
-    if (node === undefined) {
-      const detail = `node ${request.nodeId} with incarnation ${request.incarnation} is not registered here`;
-      return this.#refuse(call, 'unknownNode', detail, outputs);
-    }
-    const { role, id, address, incarnation } = node;
-    outputs.push({ kind: 'nodeSeen', clusterId: request.clusterId, node: { role, id, address, incarnation } });
-    outputs.push({ kind: 'heartbeatNoted', call, response: { epoch: this.#known?.config?.epoch ?? 0, stop: '' } });
+    const config = this.#known?.config;
+    const live = config === undefined ? [] : this.#epochs.liveReplicas(config, nowUs);
+    this.#epochs.transfers.onCall({ call, replicaId: request.replicaId }, config, live, outputs);
   }
 
   #onOpenSessions(call: number, request: OpenSessionsRequest, outputs: Outputs): void {
@@ -334,9 +256,20 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     if (!this.#sessions.push({ call, count })) {
       return this.#refuse(call, 'full', 'too many calls wait for session ids', outputs);
     }
-    for (const issued of this.#sessions.issue()) {
-      const response = { firstSession: issued.firstSession, count: issued.count };
-      outputs.push({ kind: 'sessionsOpened', call: issued.call, response });
+    this.#issueSessions(outputs);
+  }
+
+  /**
+   * F8: an id goes out only once a majority of the replicas was told that it is taken. Should the bucket be put back while
+   * no coordinator runs, whoever reserves ids next hears of it from one of them.
+   */
+  #issueSessions(outputs: Outputs): void {
+    const config = this.#known?.config;
+    const agreed = config === undefined ? Number.POSITIVE_INFINITY : this.#nodes.survey.agreedFloor(config);
+    for (const { call, count, firstSession } of this.#sessions.issue((through) =>
+      this.#rules.mayIssue(through, agreed),
+    )) {
+      outputs.push({ kind: 'sessionsOpened', call, response: { firstSession, count } });
     }
   }
 
@@ -367,20 +300,4 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   #refuse(call: number, refusal: CoordinatorRefusal, detail: string, outputs: Outputs): void {
     outputs.push({ kind: 'callRefused', call, refusal, detail });
   }
-}
-
-function majorityOf({ replicas, witnesses, fastQuorum }: ClusterConfig): number {
-  return createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum }).majority;
-}
-
-/** What is wrong with a registration, or null. */
-function describeInvalidNode(request: RegisterRequest): string | null {
-  const { role, nodeId, address, incarnation } = request;
-  if (role !== NodeRole.replica && role !== NodeRole.witness) return `role must be replica or witness, not ${role}`;
-  if (!/^[A-Za-z0-9_.:@-]{1,128}$/.test(nodeId)) return 'node_id must be 1 to 128 letters, digits or _.:@-';
-  if (!/^.+:[0-9]{1,5}$/.test(address)) return `address must be host:port, not "${address}"`;
-  if (!Number.isInteger(incarnation) || incarnation < 1 || incarnation > NUMBER_LIMIT) {
-    return `incarnation must be a whole number from 1 to ${NUMBER_LIMIT}, not ${incarnation}`;
-  }
-  return null;
 }

@@ -48,6 +48,11 @@ export class Installation {
     if (this.#state.kind === 'led') this.#becomeLed(this.#state.led, nowUs);
   }
 
+  /** Whether this attempt is the one by which the leader is asked to lead. */
+  isAsked(attempt: number): boolean {
+    return this.#state.kind === 'leading' && isUnderWay(this.#state.lead, attempt);
+  }
+
   /** The leader answered. */
   onLed(attempt: number, led: Led, nowUs: number): void {
     if (this.#state.kind !== 'leading' || !isUnderWay(this.#state.lead, attempt)) return;

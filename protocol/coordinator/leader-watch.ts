@@ -1,44 +1,51 @@
 // Whether the leader of an epoch is taken for lost. A suspicion, not a truth: being wrong costs an epoch, never safety.
-// Time in which this coordinator itself did not run is not held against anybody, so a machine that is busy or was
-// asleep does not change views when it comes back.
 
 import type { ClusterConfig } from '../messages.js';
 import type { RegisteredNode } from './registry.js';
+import { SilenceWatch } from './silence-watch.js';
 
-/** Part of the liveness time that one step may count as silence, whatever the clock says. */
-const STEP_SHARE = 8;
 /** Part of the liveness time over which coordinators spread their suspicions. */
 const SPREAD_SHARE = 8;
+
+/**
+ * Why another epoch has to begin: `lost`, the leader is not heard; `deposed`, it is, but does not lead any more, because
+ * it was started anew or says so itself (C4).
+ */
+export type Suspicion = 'lost' | 'deposed';
 
 /** Watches one leader at a time. */
 export class LeaderWatch {
   readonly #livenessUs: number;
   readonly #name: string;
+  readonly #silence: SilenceWatch;
   #epoch = 0;
-  #seenUs = 0;
-  #steppedUs = 0;
-  #silentUs = 0;
+  #refusedEpoch = 0;
 
   /** `name` tells coordinators apart: two that hear the same silence do not act on it at the same moment. */
   constructor(options: { livenessUs: number; name: string }) {
     this.#livenessUs = options.livenessUs;
     this.#name = options.name;
+    this.#silence = new SilenceWatch(options.livenessUs);
+  }
+
+  /** The leader of an epoch that is not over said that it will not lead it. */
+  noteRefusal(epoch: number): void {
+    this.#refusedEpoch = epoch;
   }
 
   /**
    * To be called at every step. `node` is what is known under the leader's name. The leader is suspected if another
-   * life has its name, if its stream broke and it was not heard since, or if it was silent for the liveness time.
+   * life has its name, if its stream broke and it was not heard since, if it was silent for the liveness time, or if it
+   * lost its leadership.
    */
-  isSuspected(config: ClusterConfig, node: RegisteredNode | undefined, nowUs: number): boolean {
-    const elapsedUs = Math.min(nowUs - this.#steppedUs, this.#livenessUs / STEP_SHARE);
-    this.#steppedUs = nowUs;
-    if (node === undefined) return false;
-    if (config.epoch === this.#epoch && node.lastSeenUs === this.#seenUs) this.#silentUs += elapsedUs;
-    else this.#silentUs = 0;
+  suspect(config: ClusterConfig, node: RegisteredNode | undefined, nowUs: number): Suspicion | null {
+    if (config.epoch !== this.#epoch) this.#silence.reset();
     this.#epoch = config.epoch;
-    this.#seenUs = node.lastSeenUs;
-    if (node.isLost || node.incarnation !== config.replicas[config.leader]?.incarnation) return true;
-    return this.#silentUs > this.#livenessUs + this.#spreadUs(config.epoch);
+    if (node === undefined) return null;
+    const silentUs = this.#silence.measure(node, nowUs);
+    if (node.isLost || node.incarnation !== config.replicas[config.leader]?.incarnation) return 'lost';
+    if (silentUs > this.#livenessUs + this.#spreadUs(config.epoch)) return 'lost';
+    return node.lostEpoch === config.epoch || this.#refusedEpoch === config.epoch ? 'deposed' : null;
   }
 
   /** Differs between coordinators and from epoch to epoch, so that none is always overtaken by another. */

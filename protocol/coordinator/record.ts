@@ -1,7 +1,7 @@
 // The order of coordinator records and the configurations that an epoch goes through. Pure functions; who
 // writes a record, and when, is decided elsewhere.
 
-import type { ClusterConfig } from '../messages.js';
+import type { ClusterConfig, WitnessMember } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import type { CoordinatorRecord, CoordinatorSettings, Recovery, SeenNode } from './types.js';
 
@@ -12,13 +12,12 @@ function stageOf({ config, recovery }: RecordedEpoch): number {
 }
 
 /** The part of a record that only moves from epoch to epoch. */
-type RecordedEpoch = Pick<CoordinatorRecord, 'config' | 'recovery'>;
+export type RecordedEpoch = Pick<CoordinatorRecord, 'config' | 'recovery'>;
 
-/** True if `a` supersedes `b`: a later epoch, the same epoch further on, or other members in it (D10). */
+/** True if `a` supersedes `b`: a later epoch, or the same epoch further on, or the same with a later list of replicas. */
 export function isNewer(a: RecordedEpoch, b: RecordedEpoch | null): boolean {
   if (a.config === undefined) return false;
-  if (b?.config === undefined || a.config.epoch > b.config.epoch) return true;
-  if (a.config.epoch !== b.config.epoch) return false;
+  if (b?.config === undefined || a.config.epoch !== b.config.epoch) return a.config.epoch > (b?.config?.epoch ?? 0);
   if (stageOf(a) !== stageOf(b)) return stageOf(a) > stageOf(b);
   return a.config.version > b.config.version;
 }
@@ -69,32 +68,50 @@ function createMember(node: SeenNode, index: number): ClusterConfig['replicas'][
 }
 
 /** The epoch after: nobody leads it yet, and what the last opened one left is still to be recovered. */
-export function createNextEpoch({ config, recovery }: { config: ClusterConfig; recovery: Recovery | undefined }): {
+export function createNextEpoch(from: {
   config: ClusterConfig;
-  recovery: Recovery;
-} {
+  recovery: Recovery | undefined;
+  preferred: string | undefined;
+}): { config: ClusterConfig; recovery: Recovery } {
+  const { config, recovery, preferred } = from;
   const { epoch, status, witnesses } = config;
   const opened = status === EpochStatus.open ? { epoch, witnesses } : recovery?.opened;
   const next = { ...config, epoch: epoch + 1, status: EpochStatus.recovering, openSlot: 0 };
-  return { config: next, recovery: { opened, isLeaderChosen: false } };
+  return { config: next, recovery: { opened, isLeaderChosen: false, preferred } };
 }
 
-/**
- * The same epoch, open. Each witness's life is that of the process registered now: a witness that restarted since the
- * epoch was written holds nothing that anyone relied on, because nothing was served yet (B6).
- */
+/** The same epoch, open, with the witnesses that take part in it. */
 export function createOpenConfig(
   recovering: ClusterConfig,
   openSlot: number,
-  witnessNow: (id: string) => SeenNode | undefined,
+  witnesses: WitnessMember[],
 ): ClusterConfig {
-  return {
-    ...recovering,
-    status: EpochStatus.open,
-    openSlot,
-    witnesses: recovering.witnesses.map((member) => {
-      const node = witnessNow(member.id);
-      return node === undefined ? member : createMember(node, member.index);
-    }),
-  };
+  return { ...recovering, status: EpochStatus.open, openSlot, witnesses };
+}
+
+/**
+ * The list of witnesses as an epoch that opens now should have it. Each life is that of the process registered now: a
+ * witness that restarted since the epoch was written holds nothing that anyone relied on, because nothing was served yet
+ * (B6). A member that is not heard gives its place to a spare, the first by name; without one it keeps it.
+ */
+export function chooseWitnesses<N extends SeenNode>(
+  members: readonly WitnessMember[],
+  seen: SeenWitnesses<N>,
+): WitnessMember[] {
+  const names = new Set(members.map(({ id }) => id));
+  const spares = seen.live().filter(({ id }) => !names.has(id));
+  return members.map((member) => {
+    const node = seen.find(member.id);
+    if (node !== undefined && !seen.isGone(node)) return createMember(node, member.index);
+    const other: SeenNode | undefined = spares.shift() ?? node;
+    return other === undefined ? member : createMember(other, member.index);
+  });
+}
+
+/** What a coordinator hears of witnesses. */
+export interface SeenWitnesses<N extends SeenNode> {
+  find(id: string): N | undefined;
+  isGone(node: N): boolean;
+  /** In order of their names. */
+  live(): N[];
 }

@@ -1,13 +1,17 @@
 // Who is there: the nodes that made themselves known to this coordinator and when each was last heard. Rebuilt from
 // registrations after a restart; knows nothing of epochs.
 
-import type { SeenNode } from './types.js';
+import { NUMBER_LIMIT } from '../limits.js';
+import type { RegisterRequest, SeenNode } from './types.js';
+import { NodeRole } from './types.js';
 
 /** A node and when it was last heard. */
 export interface RegisteredNode extends SeenNode {
   lastSeenUs: number;
   /** Its stream broke and it was not heard since. */
   isLost: boolean;
+  /** Epoch that it led before it was started anew, 0 if there is none (C4). Never falls in one life. */
+  lostEpoch: number;
 }
 
 /** The nodes of one coordinator. */
@@ -27,7 +31,8 @@ export class NodeRegistry {
   register(node: SeenNode, nowUs: number): RegisteredNode | null {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, isLost: false });
+    const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
+    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, isLost: false, lostEpoch });
     return null;
   }
 
@@ -43,6 +48,12 @@ export class NodeRegistry {
     node.lastSeenUs = nowUs;
     node.isLost = false;
     return node;
+  }
+
+  /** Notes that a life will not lead an epoch again. */
+  noteLostEpoch(life: { role: number; id: string; incarnation: number }, lostEpoch: number): void {
+    const node = this.find(life.role, life.id);
+    if (node?.incarnation === life.incarnation) node.lostEpoch = Math.max(node.lostEpoch, lostEpoch);
   }
 
   /** Notes that a life's stream broke; until it is heard again it counts as gone. */
@@ -71,4 +82,16 @@ export class NodeRegistry {
 
 function keyOf(role: number, id: string): string {
   return `${role}/${id}`;
+}
+
+/** What is wrong with a registration, or null. */
+export function describeInvalidNode(request: RegisterRequest): string | null {
+  const { role, nodeId, address, incarnation } = request;
+  if (role !== NodeRole.replica && role !== NodeRole.witness) return `role must be replica or witness, not ${role}`;
+  if (!/^[A-Za-z0-9_.:@-]{1,128}$/.test(nodeId)) return 'node_id must be 1 to 128 letters, digits or _.:@-';
+  if (!/^.+:[0-9]{1,5}$/.test(address)) return `address must be host:port, not "${address}"`;
+  if (!Number.isInteger(incarnation) || incarnation < 1 || incarnation > NUMBER_LIMIT) {
+    return `incarnation must be a whole number from 1 to ${NUMBER_LIMIT}, not ${incarnation}`;
+  }
+  return null;
 }

@@ -1,7 +1,9 @@
 // The decisions of a coordinator on which safety hangs, as pure functions in one object; see replica/rules.ts.
 
-import type { AdmitResponse, FenceResponse, SealResponse, WitnessMember } from '../messages.js';
+import type { AdmitResponse, ClusterConfig, FenceResponse, SealResponse, WitnessMember } from '../messages.js';
 import type { Quorums } from '../quorum.js';
+import { createNextEpoch, type RecordedEpoch } from './record.js';
+import type { Recovery } from './types.js';
 
 /**
  * What the answer to a seal is worth: a pool to read; the word that nothing is held; nothing at all, because another life
@@ -15,6 +17,20 @@ export interface CoordinatorRules {
   isFenced(fenced: number, quorums: Quorums): boolean;
   /** Whether one log reaches further than another: the later epoch, then the higher slot. */
   isLongerLog(one: FenceResponse, other: FenceResponse): boolean;
+  /**
+   * D1: whether a replica may lead although another log is longer: if its own reaches as far as those of a majority, itself
+   * included. Whatever is committed is on one of them, so it is in this log too.
+   */
+  mayLead(log: FenceResponse, logs: readonly FenceResponse[], quorums: Quorums): boolean;
+  /** D8: how `witnesses` come to take part: only where an epoch opens, with enough of those before them sealed. */
+  replaceWitnesses(
+    from: { config: ClusterConfig; recovery: Recovery | undefined },
+    witnesses: WitnessMember[],
+  ): RecordedEpoch;
+  /** F8: lowest session id that may be reserved, by what the record says and what nodes were told before. */
+  sessionFloor(recorded: number, told: number): number;
+  /** F8: whether ids below `through` may be handed out, once a majority of the replicas knows that so many are taken. */
+  mayIssue(through: number, agreedFloor: number): boolean;
   /** B6: what a sealed witness tells of the life that the last opened epoch names. */
   judgeSealed(sealed: SealResponse, member: WitnessMember, openedEpoch: number): SealedAs;
   /** D2: whether so many sealed witnesses hold every completed command often enough. */
@@ -32,6 +48,13 @@ export const coordinatorRules: CoordinatorRules = {
   isFenced: (fenced, quorums) => fenced >= quorums.majority,
   isLongerLog: (one, other) =>
     one.lastEpoch > other.lastEpoch || (one.lastEpoch === other.lastEpoch && one.lastSlot > other.lastSlot),
+  mayLead(log, logs, quorums) {
+    return logs.filter((other) => !coordinatorRules.isLongerLog(other, log)).length >= quorums.majority;
+  },
+  replaceWitnesses: ({ config, recovery }) =>
+    createNextEpoch({ config, recovery, preferred: config.replicas[config.leader]?.id }),
+  sessionFloor: (recorded, told) => Math.max(recorded, told),
+  mayIssue: (through, agreedFloor) => through <= agreedFloor,
   judgeSealed(sealed, member, openedEpoch) {
     if (sealed.incarnation !== member.incarnation) return 'stranger';
     if (sealed.lifeEpoch > openedEpoch) return 'ahead';

@@ -1,5 +1,5 @@
 // Hands out session ids from ranges that were reserved durably beforehand (F8), and keeps the calls that wait for a
-// reservation. Knows nothing of records; the core tells it when a range is its own.
+// reservation. Knows nothing of records; the core tells it when a range is its own, and when ids of it may go out.
 
 /** Ids reserved at a time; what is left when a coordinator ends is never issued. */
 export const SESSION_RESERVATION = 10_000;
@@ -41,11 +41,11 @@ export class SessionIds {
     this.#end = to;
   }
 
-  /** Serves waiting calls in order as far as the range goes. */
-  issue(): IssuedSessions[] {
+  /** Serves waiting calls in order as far as the range goes and `mayIssue` allows ids below a number to be handed out. */
+  issue(mayIssue: (through: number) => boolean): IssuedSessions[] {
     const issued: IssuedSessions[] = [];
     for (const { call, count } of this.#waiting) {
-      if (this.#end - this.#next < count) break;
+      if (this.#end - this.#next < count || !mayIssue(this.#next + count)) break;
       issued.push({ call, count, firstSession: this.#next });
       this.#next += count;
       this.#demand -= count;
@@ -54,10 +54,14 @@ export class SessionIds {
     return issued;
   }
 
-  /** How many ids to reserve next above `floor` so that all waiting calls are served; 0 if none waits. */
-  wanted(floor: number, limit: number): number {
-    if (this.#waiting.length === 0) return 0;
-    return Math.min(Math.max(this.#demand, SESSION_RESERVATION), limit + 1 - floor);
+  /**
+   * How many ids to reserve next above `floor` so that all waiting calls are served; 0 if none waits that the range at
+   * hand does not serve, unless `isAhead`.
+   */
+  wanted(floor: number, limit: number, isAhead: boolean): number {
+    const isServed = this.#end - this.#next >= (this.#waiting[0]?.count ?? 0);
+    if (isServed && !isAhead) return 0;
+    return Math.max(0, Math.min(Math.max(this.#demand, SESSION_RESERVATION), limit + 1 - floor));
   }
 
   /** Takes out the calls that cannot be served because ids run out at `limit`. */

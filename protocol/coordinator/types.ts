@@ -18,7 +18,6 @@ import type {
   StartResponse,
   WitnessMember,
 } from '../messages.js';
-import type { CoordinatorRules } from './rules.js';
 
 /** Numbers as in proto `NodeRole`. */
 export const NodeRole = { replica: 1, witness: 2 } as const;
@@ -33,11 +32,21 @@ export interface RegisterRequest {
   address: string;
   /** Random number of the process's life; never 0. */
   incarnation: number;
+  /** The node's epoch; 0 if it never had one. */
+  epoch: number;
+  /** Highest session floor that this life was ever told; 0 for none. */
+  sessionFloor: number;
+  /** Epoch of the latest open configuration that this life was told; 0 for none. */
+  openEpoch: number;
+  /** Version of that configuration. */
+  openVersion: number;
 }
 
 export interface RegisterResponse {
   clusterId: string;
   heartbeatUs: number;
+  /** Lowest session id that no coordinator has reserved; the node says it again in its heartbeats (F8). */
+  sessionFloor: number;
 }
 
 /** A node is still there. */
@@ -53,13 +62,31 @@ export interface HeartbeatRequest {
   stateSlot: number;
   /** Equal on replicas with equal state. */
   stateHash: number;
+  /** Highest session floor that this life was ever told; 0 for none. */
+  sessionFloor: number;
+  /** The latest open configuration that the node was told, if the last answer spoke of an older one (D9). */
+  config: ClusterConfig | undefined;
+  /** Its epoch, also where the configuration itself is not sent; 0 for none. */
+  openEpoch: number;
+  /** Its version. */
+  openVersion: number;
 }
 
 export interface HeartbeatResponse {
   epoch: number;
   /** Not empty: the node has to stop, for this reason. */
   stop: string;
+  /** Version of the configuration of that epoch; 0 while it is not open. */
+  version: number;
+  /** As in `RegisterResponse`. */
+  sessionFloor: number;
 }
+
+/** What a node says of itself besides that it is there. */
+export type NodeReport = Pick<
+  HeartbeatRequest,
+  'epoch' | 'lostEpoch' | 'stateSlot' | 'stateHash' | 'sessionFloor' | 'config' | 'openEpoch' | 'openVersion'
+>;
 
 /** An operator wants another replica to lead. */
 export interface TransferLeaderRequest {
@@ -95,6 +122,11 @@ export interface Recovery {
   opened: OpenedLives | undefined;
   /** False until a majority is fenced; so long `config.leader` is the replica that led before. */
   isLeaderChosen: boolean;
+  /**
+   * Name of the replica that should lead if its log is as good as a majority's; absent if the change began because the
+   * leader was taken for lost. In a change that was planned it is the present leader unless an operator wants another.
+   */
+  preferred: string | undefined;
 }
 
 /**
@@ -130,6 +162,8 @@ export type CoordinatorRefusal =
   | 'duplicateNode'
   /** The node is not registered here, say because this coordinator restarted; it should register. */
   | 'unknownNode'
+  /** The replica that should lead is no member, or not heard, or too few others are. */
+  | 'notLeadable'
   /** As many session ids as the cluster may ever issue are reserved. */
   | 'sessionLimit'
   /** Too many calls wait for a reservation; trying again helps. */
@@ -156,7 +190,6 @@ export interface CoordinatorSettings {
   replaceAfterUs?: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
-  rules?: CoordinatorRules;
 }
 
 /** A node as it registered. */
@@ -193,7 +226,7 @@ export type CoordinatorInput =
   /** A node's stream broke, and it has no other one here. */
   | { kind: 'nodeLost'; role: number; nodeId: string; incarnation: number }
   /** Another coordinator of the same cluster heard a node. */
-  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode }
+  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode; report: NodeReport }
   /** Time passed; at least every 50 ms. */
   | { kind: 'tick' }
   | { kind: 'turnEnd' };
@@ -205,7 +238,9 @@ export type CoordinatorOutput =
   /** Answered by one `recordWritten` or `recordConflict`. At most one is under way. */
   | { kind: 'writeRecord'; expectedRevision: number; record: CoordinatorRecord }
   /** For the other coordinators: a node was heard here. A hint; losing it costs time only. */
-  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode }
+  | { kind: 'nodeSeen'; clusterId: string; node: SeenNode; report: NodeReport }
+  /** For people: the state of a replica is not what others have at the same slot. It is told to stop. */
+  | { kind: 'stateDiffers'; nodeId: string; detail: string }
   /** The configuration in force changed: every watcher is told. */
   | { kind: 'config'; config: ClusterConfig }
   | { kind: 'currentConfig'; call: number; config: ClusterConfig | undefined }

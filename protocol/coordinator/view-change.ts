@@ -25,8 +25,13 @@ interface Change {
   quorums: Quorums;
   opened: OpenedLives | undefined;
   isLeaderChosen: boolean;
+  /** Name of the replica that should lead; undefined if the change began because the leader was taken for lost. */
+  preferred: string | undefined;
   sinceUs: number;
 }
+
+/** For so many pauses between attempts the choice waits for the replica that is preferred. */
+const PREFERENCE_RETRIES = 2;
 
 /** How a view change is driven. */
 export interface ViewChangeOptions {
@@ -55,9 +60,11 @@ export class ViewChange {
     this.#calls = new RepeatedCalls(options);
   }
 
-  /** Index of the replica that should lead, once a majority is fenced and until the record says who does; else null. */
-  get choice(): number | null {
-    return this.#change?.isLeaderChosen === false ? this.#choice : null;
+  /** Index of the replica that should lead, once that is clear and until the record says who does; else null. */
+  choose(nowUs: number): number | null {
+    if (this.#change?.isLeaderChosen !== false) return null;
+    this.#maybeChoose(this.#change, nowUs);
+    return this.#choice;
   }
 
   /** What the chosen leader is to append; null until that is known. */
@@ -88,7 +95,7 @@ export class ViewChange {
     const name = this.#settle(attempt, response.epoch, nowUs);
     if (name === null || this.#change === null) return;
     this.#logs.set(indexOf(name), response);
-    if (this.#choice === null && this.#rules.isFenced(this.#logs.size, this.#change.quorums)) this.#choose();
+    this.#maybeChoose(this.#change, nowUs);
     this.#maybeFinish();
   }
 
@@ -146,12 +153,22 @@ export class ViewChange {
     return `epoch ${config.epoch} waits for witnesses of epoch ${change.opened?.epoch}: ${this.#sealed.size} of the ${quorums.recovery} needed are sealed`;
   }
 
-  /** Whoever led before is asked last: with its log it would only lead again. */
   #fence(change: Change, nowUs: number, outputs: CoordinatorOutput[]): void {
     const isLate = nowUs - change.sinceUs >= this.#retryUs;
     for (const { index } of change.config.replicas) {
-      if (index !== change.config.leader || isLate) this.#callFence(change, index, nowUs, outputs);
+      if (isLate || this.#isAskedAtOnce(change, index)) this.#callFence(change, index, nowUs, outputs);
     }
+  }
+
+  /**
+   * Whoever led before and is taken for lost is asked last: with its log it would only lead again. In a change that was
+   * planned it is asked at once; if another one is to lead, before the others, who then get what it had sent: under load
+   * their logs would end here and there otherwise, and the longest need not be that of the one preferred.
+   */
+  #isAskedAtOnce({ config, preferred }: Change, index: number): boolean {
+    if (preferred === undefined) return index !== config.leader;
+    const isLeaderPreferred = config.replicas[config.leader]?.id === preferred;
+    return isLeaderPreferred || index === config.leader || this.#logs.has(config.leader);
   }
 
   #callFence({ config, quorums }: Change, index: number, nowUs: number, outputs: CoordinatorOutput[]): void {
@@ -210,10 +227,20 @@ export class ViewChange {
     return null;
   }
 
-  #choose(): void {
-    for (const [index, log] of this.#logs) {
+  #maybeChoose(change: Change, nowUs: number): void {
+    const { config, quorums, preferred, sinceUs } = change;
+    if (this.#choice !== null || change.isLeaderChosen || !this.#rules.isFenced(this.#logs.size, quorums)) return;
+    const member = config.replicas.find(({ id }) => id === preferred);
+    const log = member && this.#logs.get(member.index);
+    if (member !== undefined && log !== undefined && this.#rules.mayLead(log, [...this.#logs.values()], quorums)) {
+      this.#choice = member.index;
+      return;
+    }
+    const isLate = nowUs - sinceUs >= PREFERENCE_RETRIES * this.#retryUs;
+    if (member !== undefined && this.#logs.size < config.replicas.length && !isLate) return;
+    for (const [index, other] of this.#logs) {
       const best = this.#choice === null ? undefined : this.#logs.get(this.#choice);
-      if (best === undefined || this.#rules.isLongerLog(log, best)) this.#choice = index;
+      if (best === undefined || this.#rules.isLongerLog(other, best)) this.#choice = index;
     }
   }
 

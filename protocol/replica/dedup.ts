@@ -53,8 +53,8 @@ export class DedupTable {
     return this.#sessions.get(session);
   }
 
-  /** Notes an execution. `command.seq` is the session's next. */
-  note(command: Command, slot: number, result: WriteResult): void {
+  /** Notes an execution. `command.seq` is the session's next; results up to `forgetThrough` go. */
+  note(command: Command, slot: number, result: WriteResult, forgetThrough: number = command.ackedThrough): void {
     const { session } = command;
     let record = this.#sessions.get(session);
     if (this.#frozen !== null) this.#keepFrozen(session, record);
@@ -67,8 +67,8 @@ export class DedupTable {
     record.lastSeq = command.seq;
     record.lastSlot = slot;
     if (command.strong) record.results.set(command.seq, { slot, result });
-    if (command.ackedThrough > record.ackedThrough) {
-      record.ackedThrough = Math.min(command.ackedThrough, command.seq - 1);
+    if (forgetThrough > record.ackedThrough) {
+      record.ackedThrough = Math.min(forgetThrough, command.seq - 1);
       for (const seq of record.results.keys()) {
         if (seq > record.ackedThrough) break;
         record.results.delete(seq);
@@ -97,6 +97,16 @@ export class DedupTable {
     }
     this.track();
     return changes;
+  }
+
+  /** The session has ended. */
+  drop(session: number): void {
+    const record = this.#sessions.get(session);
+    if (record === undefined) return;
+    if (this.#frozen !== null) this.#keepFrozen(session, record);
+    this.#sessions.delete(session);
+    this.#changed?.add(session);
+    this.#hash = (this.#hash - hashSession(session, record)) >>> 0;
   }
 
   /**

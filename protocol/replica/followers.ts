@@ -3,7 +3,7 @@
 // that are to take a place (learners) are sent the same and count only against the member whose place that is.
 
 import { FRAME_BYTES_SOFT_LIMIT, FRAME_OPERATIONS_LIMIT } from '../limits.js';
-import type { ReplicaMember, ReplicateRequest, ReplicateResponse } from '../messages.js';
+import type { Inquiry, ReplicaMember, ReplicateRequest, ReplicateResponse } from '../messages.js';
 import type { ReplicaNode } from './node.js';
 import type { FollowerLife, JoiningLife } from './rules.js';
 import { type SnapshotReader, SnapshotSender } from './snapshot-sender.js';
@@ -233,6 +233,16 @@ export class Followers {
       if (!learner.isAnswering) this.#ask(learner, emit);
       else if (learner.lacksLog) this.#sendSnapshot(learner, emit);
       else this.#sendFrom(learner.next, [learner], emit);
+    }
+  }
+
+  /** Asks members that have not answered what they hold of some sessions (F5); the frame carries nothing else that is new. */
+  inquire(inquiry: Inquiry, answered: ReadonlySet<number>, emit: Emit): void {
+    for (const follower of this.#named) {
+      const { index, match, next } = follower;
+      if (answered.has(index)) continue;
+      const prevSlot = Math.max(match > 0 ? match : next - 1, this.#node.log.floor);
+      emit([index], { ...this.#createFrame(follower, prevSlot, []), inquiry });
     }
   }
 

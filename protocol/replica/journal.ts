@@ -4,7 +4,6 @@
 
 import { commandBytes } from '../command.js';
 import type { ReplicaOutput } from '../core.js';
-import type { SessionRange } from '../messages.js';
 import type { ReplicaLog } from './log.js';
 import type { Checkpoint, ReplicaBatch, ReplicaImage, ReplicaPromises } from './persistence.js';
 import type { AppliedState } from './state.js';
@@ -178,6 +177,7 @@ export class Journal {
     const entries = log.slice(firstSlot, BATCH_LIMITS);
     const cutAfter = this.#cutAfter;
     this.#cutAfter = undefined;
+    if (entries.length === 0 && log.lastSlot > this.#writtenSlot) throw new Error(`entry ${firstSlot} is gone unkept`);
     this.#writtenSlot += entries.length;
     for (const { command } of entries) this.#checkpointDebt += command === undefined ? 0 : commandBytes(command);
     const promises = { epoch, ledEpoch, commitSlot: Math.min(commitSlot, this.#writtenSlot) };
@@ -195,7 +195,7 @@ export class Journal {
     this.#checkpointSlot = slot;
     this.#checkpointDebt = 0;
     const { floor } = log;
-    const expired: SessionRange[] | undefined = undefined;
+    const expired = state.takeEndings();
     const { keys, forgottenSlots } = state.store.takeChanges();
     const piece = { keys, sessions: state.dedup.takeChanges(), expired, forgottenSlots };
     return { ...createPiece('move', piece), slot, floor, floorEpoch: log.epochAt(floor) ?? 0 };

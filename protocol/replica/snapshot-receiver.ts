@@ -72,6 +72,7 @@ export class SnapshotReceiver {
     for (const [key, version] of this.#tombstones) state.store.write(key, version);
     state.store.loadForgottenSlots(part.forgottenSlots);
     for (const [session, record] of this.#sessions) state.dedup.load(session, record);
+    for (const range of part.expired) state.ended.addRange(range);
     state.finishLoading(part.slot);
     this.forget();
     return { state, lastPiece: piece };

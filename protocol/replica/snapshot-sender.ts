@@ -141,6 +141,7 @@ function* cutParts(frozen: FrozenState, slotEpoch: number, partBytes: number): G
     else part.sessions.push(item.session);
   }
   part.isLast = true;
+  part.expired = frozen.ended;
   part.forgottenSlots = frozen.shards.map(({ forgottenSlot }) => forgottenSlot);
   yield part;
 }

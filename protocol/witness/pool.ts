@@ -35,16 +35,16 @@ export interface PoolSession {
 export class Pool {
   readonly #shards: ChurnMap<PoolEntry[]>[] = [];
   readonly #sessions = new Map<number, PoolSession>();
+  readonly #journal: WitnessJournal | undefined;
   #arrivals = 0;
   #size = 0;
   #bytes = 0;
   #parked = 0;
+  #parkedBytes = 0;
 
   /** @param journal told of every change; absent where nothing is kept through the end of the process. */
-  constructor(
-    shards: number,
-    private readonly journal?: WitnessJournal,
-  ) {
+  constructor(shards: number, journal?: WitnessJournal) {
+    this.#journal = journal;
     for (let i = 0; i < shards; i++) this.#shards.push(new ChurnMap());
   }
 
@@ -60,6 +60,11 @@ export class Pool {
   /** Records that wait for a predecessor. */
   get parked(): number {
     return this.#parked;
+  }
+
+  /** Bytes of the same. */
+  get parkedBytes(): number {
+    return this.#parkedBytes;
   }
 
   /** Sessions known. */
@@ -89,13 +94,13 @@ export class Pool {
   keep(write: CheckedWrite, keys: string[], nowUs: number): void {
     const entry: PoolEntry = { write, keys, arrival: ++this.#arrivals, sinceUs: nowUs };
     this.#insert(entry);
-    this.journal?.add(entry.arrival, write);
+    this.#journal?.add(entry.arrival, write);
   }
 
   /**
    * Takes in what a former process of this life kept; the pool must be empty. Parked records are not part of it: they
    * were never answered for, and their clients send them again.
-   * @throws if an entry does not follow on what is known of its session (B9).
+   * @throws if an entry comes before what is known by then: the store is not what was kept.
    */
   restore({ entries, sessions }: WitnessImage, copy: (write: CheckedWrite) => CheckedWrite): void {
     for (const { session, committedThrough } of sessions) {
@@ -123,7 +128,7 @@ export class Pool {
     const known = this.session(session);
     if (through <= known.committedThrough) return;
     known.committedThrough = through;
-    this.journal?.noteSession(session, through);
+    this.#journal?.noteSession(session, through);
     while (known.entries.size > 0 && known.entries.first <= through) {
       const entry = known.entries.shift();
       if (entry !== undefined) this.#remove(entry);
@@ -132,9 +137,27 @@ export class Pool {
     known.watermark = Math.max(known.watermark, through);
   }
 
+  /** A session has ended: whatever is kept of it goes. */
+  end(session: number): void {
+    const known = this.#sessions.get(session);
+    if (known === undefined) return;
+    for (const entry of known.entries) this.#remove(entry);
+    for (const seq of [...known.parked.keys()]) this.takeParked(session, seq);
+    this.#sessions.delete(session);
+    this.#journal?.noteSession(session, 0);
+  }
+
+  /** Up to `limit` kept writes of one session, lowest seq first. */
+  of(session: number, limit: number): CheckedWrite[] {
+    const kept = this.#sessions.get(session)?.entries;
+    return kept === undefined ? [] : [...kept].slice(0, limit).map(({ write }) => write);
+  }
+
   park(write: CheckedWrite, client: number): void {
+    this.takeParked(write.command.session, write.command.seq);
     const { parked } = this.session(write.command.session);
-    if (!parked.has(write.command.seq)) this.#parked++;
+    this.#parked++;
+    this.#parkedBytes += commandBytes(write.command);
     parked.set(write.command.seq, { write, client });
   }
 
@@ -144,6 +167,7 @@ export class Pool {
     if (known === undefined || found === undefined) return undefined;
     known.parked.delete(seq);
     this.#parked--;
+    this.#parkedBytes -= commandBytes(found.write.command);
     return found;
   }
 
@@ -178,7 +202,7 @@ export class Pool {
   }
 
   #remove(entry: PoolEntry): void {
-    this.journal?.remove(entry.arrival);
+    this.#journal?.remove(entry.arrival);
     this.#size--;
     this.#bytes -= commandBytes(entry.write.command);
     for (const key of new Set(entry.keys)) {

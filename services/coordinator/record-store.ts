@@ -20,8 +20,9 @@ const LAST_PAUSE_MS = 1000;
 
 const memberSchema = z.object({ id: z.string(), index: z.int().min(0), address: z.string(), incarnation: z.int() });
 
-// Version 1 knew one epoch only, so a record of it needs no word on how to recover another.
-const VERSION = 2;
+// Version 1 knew one epoch only, so a record of it needs no word on how to recover another. Before version 3 the list of
+// replicas never changed, and no change of the view preferred a leader.
+const VERSION = 3;
 
 const recordSchema = z.object({
   version: z.int().min(1).max(VERSION),
@@ -45,6 +46,7 @@ const recordSchema = z.object({
     .object({
       opened: z.object({ epoch: z.int().min(1), witnesses: z.array(memberSchema).min(1) }).optional(),
       isLeaderChosen: z.boolean(),
+      preferred: z.string().optional(),
     })
     .optional(),
 });
@@ -69,13 +71,9 @@ export function decodeRecord(text: string): CoordinatorRecord {
         `epoch ${config?.epoch} is ${isRecovering ? '' : 'not '}to be recovered, the record says otherwise`,
       );
     }
-    const opened = recovery?.opened;
-    return {
-      clusterId,
-      sessionFloor,
-      config,
-      recovery: recovery && { isLeaderChosen: recovery.isLeaderChosen, opened },
-    };
+    if (recovery === undefined) return { clusterId, sessionFloor, config, recovery };
+    const { opened, isLeaderChosen, preferred } = recovery;
+    return { clusterId, sessionFloor, config, recovery: { opened, isLeaderChosen, preferred } };
   } catch (error) {
     const detail = `the bucket does not hold a cluster record of version 1 to ${VERSION}: ${String(error)}`;
     throw new RecordFormatError(detail);

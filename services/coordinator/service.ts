@@ -208,7 +208,9 @@ export class CoordinatorService implements OpenService {
         }, this.#onStoreFailed);
         return;
       case 'nodeSeen':
-        return this.#sightings.publish({ clusterId: output.clusterId, node: output.node });
+        return this.#sightings.publish({ clusterId: output.clusterId, node: output.node, report: output.report });
+      case 'stateDiffers':
+        return this.log.fatal({ node: output.nodeId, detail: output.detail }, 'the state of a replica is wrong');
       case 'config':
         return this.#onConfig(output.config);
       case 'fence':

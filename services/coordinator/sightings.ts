@@ -3,17 +3,33 @@
 
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
-import type { SeenNode } from '../../protocol/coordinator/types.js';
+import type { NodeReport, SeenNode } from '../../protocol/coordinator/types.js';
+import { EpochStatus } from '../../protocol/messages.js';
 
 /** A node that some coordinator heard. */
 export interface Sighting {
   clusterId: string;
   node: SeenNode;
+  report: NodeReport;
 }
+
+const count = z.int().min(0);
+const members = z.array(z.object({ id: z.string(), index: count, address: z.string(), incarnation: count })).min(1);
+
+const configSchema = z.object({
+  ...{ clusterId: z.string(), epoch: count, leader: count, replicas: members, witnesses: members },
+  ...{ fastQuorum: count, openSlot: count, natsUrl: z.string(), version: count },
+  status: z.union([z.literal(EpochStatus.recovering), z.literal(EpochStatus.open)]),
+});
 
 const sightingSchema = z.object({
   clusterId: z.string(),
   node: z.object({ role: z.int(), id: z.string(), address: z.string(), incarnation: z.int() }),
+  report: z.object({
+    ...{ epoch: count, lostEpoch: count, stateSlot: count, stateHash: count, sessionFloor: count },
+    ...{ openEpoch: count, openVersion: count },
+    config: configSchema.optional(),
+  }),
 });
 
 /** The sightings of the coordinators that share a bucket. */
@@ -37,7 +53,9 @@ export class Sightings {
       callback: (error, message) => {
         if (error !== null) return;
         const sighting = sightingSchema.safeParse(parseJson(message.string()));
-        if (sighting.success) onSeen(sighting.data);
+        if (!sighting.success) return;
+        const { clusterId, node, report } = sighting.data;
+        onSeen({ clusterId, node, report: { ...report, config: report.config } });
       },
     });
   }

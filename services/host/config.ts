@@ -147,6 +147,33 @@ export const nodeSettings = {
     limit: 'http://host:port, https://host:port or host:port',
     pattern: /^\S+$/,
   }),
+  durability: choiceSetting({
+    about: 'Whether the node finds again after its end what it answered: memory (no) or disk',
+    choices: ['memory', 'disk'],
+    fallback: 'memory',
+  }),
+  dataDir: textSetting({
+    about: 'Directory of this node alone; durability disk needs one',
+    limit: 'a path',
+    pattern: /^[^\0]+$/,
+  }),
+  ifDamaged: choiceSetting({
+    about: 'What damage in the data directory ends in; start-empty moves what is there aside and begins a new life',
+    choices: ['refuse', 'start-empty'],
+    fallback: 'refuse',
+  }),
+  storeBytesLimit: integerSetting({
+    about: 'Size beyond which the data file does not grow; then the node stops answering as if the disk were full',
+    min: 1 << 20,
+    max: 2 ** 40,
+    fallback: 2 ** 36,
+  }),
+  storeQueueBytes: integerSetting({
+    about: 'Bytes that may wait for the disk before clients are no longer read',
+    min: 4096,
+    max: 1 << 30,
+    fallback: 16 << 20,
+  }),
 };
 
 /** Settings by name, camel case; the outside spells them in kebab case. */

@@ -12,6 +12,14 @@ const TURN_END: TurnInput = { kind: 'turnEnd' };
 const TICK_MS = 20;
 const EXTRA_TURN_MS = 1;
 
+/** Outputs that waited for something outside, and the input that tells the core that it came. */
+class Awaited<I, O> {
+  constructor(
+    readonly outputs: readonly O[],
+    readonly input: I | TurnInput,
+  ) {}
+}
+
 /** How a loop is set up. */
 export interface CoreLoopOptions<O> {
   /** Carries out one output. Called in output order; may push inputs, which are stepped after the current outputs. */
@@ -39,7 +47,7 @@ export interface CoreLoopStats {
 /** Drives one core. Single-threaded: one input at a time, outputs of one before the next. */
 export class CoreLoop<I, O> {
   private readonly outputs: O[] = [];
-  private readonly queue: (I | TurnInput)[] = [];
+  private readonly queue: (I | TurnInput | Awaited<I, O>)[] = [];
   private readonly batchDelayUs: number;
   private readonly counters: CoreLoopStats = { steps: 0, turns: 0, outputs: 0, queueLength: 0, queueLengthMax: 0 };
   private ticker: NodeJS.Timeout | null = null;
@@ -63,14 +71,15 @@ export class CoreLoop<I, O> {
 
   /** Steps the core with `input`, carries out what it wants done, and sees to it that the turn will end. */
   push(input: I | TurnInput): void {
-    if (this.isClosed) return;
-    if (!this.isTurnDue) this.scheduleTurn();
-    if (this.isStepping) {
-      this.queue.push(input);
-      if (this.queue.length > this.counters.queueLengthMax) this.counters.queueLengthMax = this.queue.length;
-    } else {
-      this.run(input);
-    }
+    this.take(input);
+  }
+
+  /**
+   * Carries out `outputs`, which waited for something outside, then steps the core with `input`, which tells it of that.
+   * In its place among the inputs: never between the outputs of another.
+   */
+  carryOut(outputs: readonly O[], input: I | TurnInput): void {
+    this.take(new Awaited(outputs, input));
   }
 
   /** Ends the loop: later inputs are ignored, and the turn under way does not end. */
@@ -86,11 +95,23 @@ export class CoreLoop<I, O> {
     return this.counters;
   }
 
-  private run(input: I | TurnInput): void {
+  private take(input: I | TurnInput | Awaited<I, O>): void {
+    if (this.isClosed) return;
+    if (!this.isTurnDue) this.scheduleTurn();
+    if (this.isStepping) {
+      this.queue.push(input);
+      if (this.queue.length > this.counters.queueLengthMax) this.counters.queueLengthMax = this.queue.length;
+    } else {
+      this.run(input);
+    }
+  }
+
+  private run(input: I | TurnInput | Awaited<I, O>): void {
     this.isStepping = true;
     try {
-      this.step(input);
-      for (let next = 0; next < this.queue.length; next++) this.step(this.queue[next] as I | TurnInput);
+      this.handle(input);
+      for (let next = 0; next < this.queue.length; next++)
+        this.handle(this.queue[next] as I | TurnInput | Awaited<I, O>);
       this.queue.length = 0;
     } catch (error) {
       this.close();
@@ -98,6 +119,13 @@ export class CoreLoop<I, O> {
     } finally {
       this.isStepping = false;
     }
+  }
+
+  private handle(input: I | TurnInput | Awaited<I, O>): void {
+    if (!(input instanceof Awaited)) return this.step(input);
+    this.counters.outputs += input.outputs.length;
+    for (const output of input.outputs) this.options.perform(output);
+    this.step(input.input);
   }
 
   private step(input: I | TurnInput): void {

@@ -10,10 +10,20 @@ import {
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
+import { EpochStatus } from '../../protocol/messages.js';
 import { Backoff } from './backoff.js';
 import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
+
+/** What a heartbeat says of a node's state. */
+export interface NodeState {
+  /** The node's epoch, if a former process of this life led it and nobody does now (C4). Else 0. */
+  lostEpoch: number;
+  /** Slot of `stateHash`, 0 if there is none. */
+  stateSlot: number;
+  stateHash: number;
+}
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
@@ -31,13 +41,17 @@ export interface MembershipOptions {
   epoch: () => number;
   /** A configuration of the cluster, each time one is heard of; the same one may come again. */
   onConfig: (config: ClusterConfig) => void;
+  /** How the node's state is now; a node without one says nothing. */
+  state?: (() => NodeState) | undefined;
+  /** A coordinator found that the node's state is wrong: it has to end. A node without a state is never told. */
+  onStop?: ((reason: string) => void) | undefined;
   log: Log;
   /** How long to ask for a name that a live node has; default 5,000. */
   namePatienceMs?: number;
 }
 
 /** What a node says of its state that has none. */
-const NO_STATE = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
 const CALL_MS = 2000;
 const FIRST_PAUSE_MS = 25;
 const LAST_PAUSE_MS = 1000;
@@ -59,6 +73,12 @@ export class Membership {
   private watchTimer: NodeJS.Timeout | null = null;
   private isBeating = false;
   private isClosed = false;
+  /** Highest session floor that this life was told (F8). */
+  private sessionFloor = 0;
+  /** The latest open configuration that this life was told. */
+  private lastOpen: ClusterConfig | undefined;
+  /** What the coordinator answered last. */
+  private answered = { epoch: 0, version: 0 };
 
   constructor(private readonly options: MembershipOptions) {
     this.clusterId = options.clusterId;
@@ -84,6 +104,7 @@ export class Membership {
           throw new ConfigError(`cluster-id: the coordinator serves ${response.clusterId}, not ${this.clusterId}`);
         }
         this.clusterId = response.clusterId;
+        this.noteFloor(response.sessionFloor);
         this.heartbeatMs = Math.max(SHORTEST_HEARTBEAT_MS, Math.floor(response.heartbeatUs / 1000));
         return response.clusterId;
       } catch (error) {
@@ -104,6 +125,7 @@ export class Membership {
   /** Starts heartbeats and the watch. Call after `register`. */
   start(): void {
     this.heartbeatTimer = setInterval(this.beat, this.heartbeatMs);
+    this.beat();
     this.watch();
   }
 
@@ -127,7 +149,8 @@ export class Membership {
 
   private callRegister(): Promise<RegisterResponse> {
     const { nodeId, address, incarnation } = this.options;
-    const request = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
+    const node = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
+    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor, ...this.open };
     return new Promise((resolve, reject) => {
       this.client.register(request, new Metadata(), callOptions(), (error, response) => {
         if (error === null) resolve(response);
@@ -140,27 +163,33 @@ export class Membership {
     // One at a time: a coordinator that is slow must not be asked more often for it.
     if (this.isBeating || this.isClosed) return;
     this.isBeating = true;
-    const { nodeId, incarnation } = this.options;
-    const request = {
-      clusterId: this.clusterId,
-      nodeId,
-      role: this.role,
-      incarnation,
-      epoch: this.options.epoch(),
-      ...NO_STATE,
-    };
+    const { nodeId, incarnation, epoch, state } = this.options;
+    const life = { clusterId: this.clusterId, nodeId, role: this.role, incarnation };
+    const { lastOpen, answered, sessionFloor } = this;
+    // D9: the record may have been put back to an older snapshot; then nodes are the only ones who know.
+    const isAhead =
+      lastOpen !== undefined &&
+      (lastOpen.epoch > answered.epoch || (lastOpen.epoch === answered.epoch && lastOpen.version > answered.version));
+    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...this.open };
+    const request = { ...life, epoch: epoch(), ...(state?.() ?? NO_STATE), ...known };
     this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
   };
 
-  private readonly onBeat = (error: ServiceError | null, _response?: HeartbeatResponse): void => {
+  private readonly onBeat = (error: ServiceError | null, response?: HeartbeatResponse): void => {
     this.isBeating = false;
-    if (error === null || this.isClosed) return;
+    if (this.isClosed) return;
+    if (error === null) {
+      if (response !== undefined) this.onAnswer(response);
+      return;
+    }
     if (error.code === status.NOT_FOUND) {
       // The coordinator started anew and has not heard of this node.
       this.isBeating = true;
       this.callRegister().then(
-        () => {
+        ({ sessionFloor }) => {
           this.isBeating = false;
+          this.noteFloor(sessionFloor);
+          this.beat();
         },
         (failure: unknown) => {
           this.isBeating = false;
@@ -173,6 +202,32 @@ export class Membership {
     this.useNext();
   };
 
+  private get open(): { openEpoch: number; openVersion: number } {
+    return { openEpoch: this.lastOpen?.epoch ?? 0, openVersion: this.lastOpen?.version ?? 0 };
+  }
+
+  private onAnswer({ epoch, version, sessionFloor, stop }: HeartbeatResponse): void {
+    this.answered = { epoch, version };
+    if (stop !== '') return this.options.onStop?.(stop);
+    // Somebody may wait for ids until a majority of the replicas said that it knows them to be taken (F8).
+    if (this.noteFloor(sessionFloor)) this.beat();
+  }
+
+  private noteFloor(sessionFloor: number): boolean {
+    const isNews = sessionFloor > this.sessionFloor;
+    if (isNews) this.sessionFloor = sessionFloor;
+    return isNews;
+  }
+
+  private onConfig(config: ClusterConfig): void {
+    const { epoch = 0, version = 0 } = this.lastOpen ?? {};
+    const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
+    if (config.status === EpochStatus.open && isLater) this.lastOpen = config;
+    this.options.onConfig(config);
+    // What else was written with it, and who listens, is learnt at once rather than at the next heartbeat.
+    this.beat();
+  }
+
   private watch(): void {
     const { nodeId, incarnation } = this.options;
     const stream = this.client.watch({ clusterId: this.clusterId, role: this.role, nodeId, incarnation });
@@ -184,7 +239,7 @@ export class Membership {
         this.options.log.warn({ stranger: response.config.clusterId }, 'ignored the configuration of another cluster');
         return;
       }
-      this.options.onConfig(response.config);
+      this.onConfig(response.config);
     });
     const onOver = (reason: string): void => {
       if (this.watching !== stream || this.isClosed) return;

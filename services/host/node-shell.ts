@@ -8,10 +8,16 @@ import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
 import { OtlpUrlError, openTracing, parseOtlpUrl, type Tracing } from '../../tracing/setup.js';
 import { ConfigError, type NodeConfig } from './config.js';
 import { closeServer } from './drain.js';
+import { ExitCode } from './exit-codes.js';
 import { Health } from './health.js';
 import { createLog, type Log, type LogIdentity } from './log.js';
-import { Membership } from './membership.js';
+import { Membership, type NodeState } from './membership.js';
 import { bindServer, createServer } from './server.js';
+import { assertNotStopped, writeStopMarker } from './stop-marker.js';
+import { DamageError } from './store/examination.js';
+import type { NodeStore } from './store/node-store.js';
+import { openStore } from './store/open-store.js';
+import { type Persister, startPersister } from './store/persister.js';
 
 /** How a node is set up. */
 export interface NodeShellOptions {
@@ -19,29 +25,38 @@ export interface NodeShellOptions {
   /** Full name of its gRPC service. */
   service: string;
   config: NodeConfig;
-  /** What a broken invariant ends in; default is the process, with code 70. */
+  /** Number of the format in which the role keeps what it keeps. */
+  format: number;
+  /** What a broken invariant ends in; default is the process, with code 70, or 74 if what it kept is damaged. */
   onBroken?: (error: unknown) => void;
+  /** What being told to stop ends in; default is the process, with code 76. */
+  onStopped?: (reason: string) => void;
 }
 
 /** What a node wants to hear from the coordinator and tells it. */
 export interface JoinOptions {
   epoch: () => number;
   onConfig: (config: ClusterConfig) => void;
+  /** How its state is now; absent if it has none to compare. */
+  state?: () => NodeState;
 }
 
 const DRAIN_MS = 3000;
+/** How long the end of a node waits for its disk; the process as a whole has five seconds. */
+const FLUSH_MS = 1500;
 
 /** One node: a server with health, a name, a life, a place in a cluster. */
 export class NodeShell {
   readonly server: Server = createServer();
   readonly health: Health;
   readonly log: Log;
-  /** Random number of this life: a node that lost its memory is another one (B6). */
-  readonly incarnation = randomInt(1, 2 ** 48 - 1);
   /** Where others reach the node; empty before `open`. */
   address = '';
   /** The node's name; empty before `open`. */
   nodeId = '';
+  /** What the node keeps through its end; null in durability `memory`, and before `open`. */
+  store: NodeStore | null = null;
+  private readonly firstLife = randomInt(1, 2 ** 48 - 1);
   private readonly identity: LogIdentity;
   private membership: Membership | null = null;
   private tracing: Tracing | null = null;
@@ -53,10 +68,21 @@ export class NodeShell {
     this.health = new Health(this.server, service);
   }
 
+  /** Random number of this life: a node that lost its memory is another one, and only such a node is (B6). */
+  get incarnation(): number {
+    return this.store?.incarnation ?? this.firstLife;
+  }
+
+  /** More waits for the disk than should: clients are not to be read. */
+  get isStoreBehind(): boolean {
+    return this.store !== null && this.store.waitingBytes > this.options.config.storeQueueBytes;
+  }
+
   /**
-   * Binds the server, whose services were added before.
-   * @throws ConfigError if the address cannot be had, if there is no way to learn the cluster's id, or if spans are to go
-   *   to what is no address.
+   * Binds the server, whose services were added before, and opens what the node keeps.
+   * @throws ConfigError if the address or the data directory cannot be had, if there is no way to learn the cluster's id,
+   *   if spans are to go to what is no address, or if the node was told to stop and nobody has looked at it since.
+   * @throws DamageError if what was kept cannot be trusted.
    */
   async open(): Promise<void> {
     const { role, config } = this.options;
@@ -64,10 +90,15 @@ export class NodeShell {
       throw new ConfigError('coordinators: must name at least one coordinator where cluster-id is not set');
     }
     checkOtlpUrl(config.otlpUrl);
+    if (config.durability === 'disk' && config.dataDir === '') {
+      throw new ConfigError('data-dir: must be set where durability is disk');
+    }
+    if (config.dataDir !== '') assertNotStopped(config.dataDir);
     const bound = await bindServer(this.server, config.listen);
     this.address = config.advertise === '' ? bound : config.advertise;
     this.nodeId = config.nodeId === '' ? `${role}@${this.address}` : config.nodeId;
     this.identity.node = this.nodeId;
+    if (config.durability === 'disk') await this.openStore();
   }
 
   /**
@@ -77,18 +108,44 @@ export class NodeShell {
    */
   async register(options: JoinOptions): Promise<string> {
     const { role, config } = this.options;
-    if (config.coordinators.length === 0) return config.clusterId;
-    const { coordinators, clusterId } = config;
+    const clusterId = config.clusterId === '' ? (this.store?.clusterId ?? '') : config.clusterId;
+    if (config.coordinators.length === 0) {
+      this.store?.joinCluster(clusterId);
+      return clusterId;
+    }
+    const { coordinators } = config;
     const { nodeId, address, incarnation, log } = this;
-    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log };
+    const node = { coordinators, role, nodeId, address, incarnation, clusterId, log, onStop: this.onStop };
     this.membership = new Membership({ ...node, ...options });
     try {
-      return await this.membership.register();
+      const joined = await this.membership.register();
+      this.store?.joinCluster(joined);
+      return joined;
     } catch (error) {
       this.membership.close();
       this.server.forceShutdown();
-      throw error;
+      await this.store?.close(0);
+      throw this.describeRefusal(error);
     }
+  }
+
+  /** Begins to keep what the core of `loop` wants kept. Null in durability `memory`. What was kept is not read any more. */
+  startPersister<B extends { number: number }, O>(
+    loop: Parameters<typeof startPersister<B, O>>[0]['loop'],
+    encode: Parameters<typeof startPersister<B, O>>[0]['encode'],
+  ): Persister<B, O> | null {
+    const { store, onBroken } = this;
+    return store === null ? null : startPersister<B, O>({ store, loop, encode, onBroken });
+  }
+
+  /** Says how the node is: one that cannot keep anything does not serve. */
+  setServing(isServing: boolean): void {
+    this.health.setServing(isServing && this.store?.isStuck !== true);
+  }
+
+  /** Waits, boundedly, until what the node was told so far is kept. Before its streams end, so that answers still leave. */
+  async settle(): Promise<void> {
+    await this.store?.flush(FLUSH_MS);
   }
 
   /** Begins to send spans, where that is wanted. Whether anybody takes them shows later, in the log. */
@@ -114,9 +171,19 @@ export class NodeShell {
   /** A core or one of its outputs threw: what the node believes can no longer be trusted, so it dies (or tells its owner). */
   readonly onBroken = (error: unknown): void => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.log.fatal({ error: text }, 'an invariant is broken');
-    if (this.options.onBroken === undefined) process.exit(70);
+    const isDamage = error instanceof DamageError;
+    this.log.fatal({ error: text }, isDamage ? 'what was kept cannot be trusted' : 'an invariant is broken');
+    if (this.options.onBroken === undefined) process.exit(isDamage ? ExitCode.damagedData : ExitCode.brokenInvariant);
     this.options.onBroken(error);
+  };
+
+  /** A coordinator says that this node's state is wrong: it may not serve on, nor come back with that state. */
+  readonly onStop = (reason: string): void => {
+    const { config, onStopped } = this.options;
+    this.log.fatal({ reason }, 'told to stop');
+    if (config.dataDir !== '') writeStopMarker(config.dataDir, reason);
+    if (onStopped === undefined) process.exit(ExitCode.toldToStop);
+    onStopped(reason);
   };
 
   /** Says NOT_SERVING and leaves the coordinators; the service then ends its streams. */
@@ -127,7 +194,28 @@ export class NodeShell {
 
   /** Stops accepting and waits, boundedly, for calls under way and for spans on their way. */
   async close(): Promise<void> {
-    await Promise.all([closeServer(this.server, DRAIN_MS), this.tracing?.close()]);
+    await Promise.all([closeServer(this.server, DRAIN_MS), this.tracing?.close(), this.store?.close(FLUSH_MS)]);
+  }
+
+  private async openStore(): Promise<void> {
+    const { role, config, format } = this.options;
+    const { dataDir, clusterId, ifDamaged, storeBytesLimit } = config;
+    const { nodeId, log } = this;
+    try {
+      const owner = { directory: dataDir, role, nodeId, clusterId };
+      this.store = await openStore({ ...owner, format, ifDamaged, bytesLimit: storeBytesLimit, log });
+    } catch (error) {
+      this.server.forceShutdown();
+      throw error;
+    }
+  }
+
+  /** A node that takes its cluster from its data directory should say so where the coordinator's is another. */
+  private describeRefusal(error: unknown): unknown {
+    const { store } = this;
+    if (!(error instanceof ConfigError) || this.options.config.clusterId !== '') return error;
+    if (store === null || store.clusterId === '') return error;
+    return new ConfigError(`data-dir: ${store.directory} belongs to cluster ${store.clusterId}: ${error.message}`);
   }
 }
 

@@ -1,9 +1,12 @@
 // The frame of every node's `main`: settings in, ready line out, signals handled, exit codes as promised: 0 drained,
-// 2 bad settings or a name that is taken, 70 a broken invariant.
+// 2 bad settings, a name that is taken, or a node that was told to stop, 70 a broken invariant, 74 data that cannot be
+// trusted, 76 told to stop.
 
 import { type Config, ConfigError, describeConfig, loadConfig, type ProgramSpec, type Settings } from './config.js';
 import { type Drainable, drainOnSignals } from './drain.js';
+import { ExitCode } from './exit-codes.js';
 import type { Log } from './log.js';
+import { DamageError } from './store/examination.js';
 
 /** A service that is open. */
 export interface OpenService extends Drainable {
@@ -34,8 +37,8 @@ export async function runProgram<S extends Settings>(
     drainOnSignals(service, service.log);
     process.stdout.write(describeReady(service));
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof ConfigError) && !(error instanceof DamageError)) throw error;
     process.stderr.write(`${spec.program}: ${error.message}\n`);
-    process.exit(2);
+    process.exit(error instanceof DamageError ? ExitCode.damagedData : ExitCode.badSettings);
   }
 }

@@ -29,21 +29,26 @@ import type {
   ReplicateRequest,
   SessionRequest,
 } from '../../protocol/messages.js';
+import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
 import { AckBus } from '../host/bus.js';
 import { HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
+import type { NodeState } from '../host/membership.js';
 import { NodeShell } from '../host/node-shell.js';
 import type { OpenService } from '../host/program.js';
+import type { Persister } from '../host/store/persister.js';
 import { assertClient, assertCluster } from '../host/stream-rules.js';
 import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
 import { ClientOutbox } from './client-outbox.js';
+import { KeptReplica, REPLICA_FORMAT } from './kept-state.js';
 import { LeaderLinks } from './leader-links.js';
 import type { ReplicaConfig } from './settings.js';
 import { TracedFrames } from './traced-frames.js';
 
+const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
 const NOT_REGISTERED = { code: status.UNAVAILABLE, details: 'the replica has not joined its cluster yet' };
 
 /**
@@ -54,7 +59,13 @@ export async function openReplica(
   config: ReplicaConfig,
   options: { onBroken?: (error: unknown) => void } = {},
 ): Promise<ReplicaService> {
-  const shell = new NodeShell({ role: 'replica', service: 'curpho.v1.Replica', config, ...options });
+  const shell = new NodeShell({
+    role: 'replica',
+    service: 'curpho.v1.Replica',
+    format: REPLICA_FORMAT,
+    config,
+    ...options,
+  });
   let service: ReplicaService | null = null;
   const whenOpen = (call: FrameCall, accept: (open: ReplicaService) => void): void => {
     if (service === null) refuseCall(call, NOT_REGISTERED);
@@ -73,6 +84,7 @@ export async function openReplica(
   await shell.open();
   const clusterId = await shell.register({
     epoch: () => service?.epoch ?? 0,
+    state: () => service?.state ?? NO_STATE,
     onConfig: (next) => service?.onConfig(next),
   });
   service = new ReplicaService(shell, config, clusterId, await shell.openTracing(clusterId));
@@ -95,6 +107,8 @@ export class ReplicaService implements OpenService {
   private readonly fences: HeldCalls<FenceResponse>;
   private readonly leads: HeldCalls<LeadResponse>;
   private readonly admissions: HeldCalls<AdmitResponse>;
+  /** Null in durability `memory`. */
+  private readonly persister: Persister<ReplicaBatch, ReplicaOutput> | null;
   private index = 0;
   private natsUrl = '';
   private lastCall = 0;
@@ -107,8 +121,13 @@ export class ReplicaService implements OpenService {
   ) {
     const { log, nodeId, incarnation } = shell;
     const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
-    const { shards, descriptorLimit, batchDelayUs } = config;
-    this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit });
+    const { shards, descriptorLimit, batchDelayUs, durability } = config;
+    const kept = shell.store && new KeptReplica(shell.store);
+    const image = kept?.readImage();
+    const sessionLeaseUs = config.sessionLease * 1000;
+    this.core = new ReplicaCore({
+      ...{ clusterId, id: nodeId, incarnation, shards, descriptorLimit, durability, image, sessionLeaseUs },
+    });
     this.loop = new CoreLoop<ReplicaInput, ReplicaOutput>(this.core, {
       perform: (output) => this.perform(output),
       wantsTurn: () => this.core.wantsTurn,
@@ -116,6 +135,7 @@ export class ReplicaService implements OpenService {
       onBroken: shell.onBroken,
       batchDelayUs,
     });
+    this.persister = shell.startPersister(this.loop, (batch, changes) => kept?.write(batch, changes));
     this.clients = new ClientStreams({
       limits,
       log,
@@ -166,6 +186,12 @@ export class ReplicaService implements OpenService {
     return this.core.epoch;
   }
 
+  /** What heartbeats say of its state. */
+  get state(): NodeState {
+    const { lostEpoch, stateHash } = this.core;
+    return { lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+  }
+
   /** Counters and sizes of the replica and of everything around it. */
   stats(): Record<string, number> {
     const { clients, leaders, outbox, loop, core, links } = this;
@@ -175,6 +201,7 @@ export class ReplicaService implements OpenService {
       ...clients.stats,
       ...outbox.stats,
       ...links.stats(),
+      ...this.shell.store?.stats(),
       clients: clients.size,
       clientQueuedFrames: clients.queuedFrames,
       leaderFramesIn: leaders.stats.framesIn,
@@ -221,6 +248,7 @@ export class ReplicaService implements OpenService {
   /** Ends streams and calls, leaves the cluster, closes the server; takes a few seconds at most. */
   async close(): Promise<void> {
     this.shell.leave();
+    await this.shell.settle();
     this.loop.close();
     this.traced?.close();
     this.links.close();
@@ -231,6 +259,11 @@ export class ReplicaService implements OpenService {
     this.leads.refuseAll();
     this.admissions.refuseAll();
     await Promise.all([this.shell.close(), this.outbox.bus?.close()]);
+  }
+
+  /** Clients are not to be read: what they sent already is more than goes on. */
+  private get isSaturated(): boolean {
+    return this.core.isSaturated || this.shell.isStoreBehind;
   }
 
   private onSession(client: number, bytes: Buffer): void {
@@ -245,7 +278,7 @@ export class ReplicaService implements OpenService {
     this.traced?.onSession(frame, client, receivedUs);
     this.loop.push({ kind: 'session', frame });
     this.traced?.onSessionStepped(frame, this.index);
-    if (this.core.isSaturated) this.clients.setHolding(true);
+    if (this.isSaturated) this.clients.setHolding(true);
   }
 
   private onReplicate(bytes: Buffer): void {
@@ -293,7 +326,7 @@ export class ReplicaService implements OpenService {
       case 'admitted':
         return this.admissions.answer(output.call, output.response);
       case 'persist':
-        throw new Error(`${output.kind} is not handled yet`);
+        return this.persister?.persist(output);
       default:
         return unreachable(output);
     }
@@ -314,8 +347,8 @@ export class ReplicaService implements OpenService {
   private onTurn(): void {
     this.outbox.flush();
     this.traced?.onTurn();
-    this.clients.setHolding(this.core.isSaturated);
-    this.shell.health.setServing(this.core.isOpen);
+    this.clients.setHolding(this.isSaturated);
+    this.shell.setServing(this.core.isOpen);
     this.shell.setEpoch(this.core.epoch);
   }
 

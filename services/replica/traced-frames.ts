@@ -12,7 +12,7 @@ import type {
   SessionResponse,
 } from '../../protocol/messages.js';
 import { Attribute, NodeSpan, type NodeSpanName, StageSpan } from '../../tracing/names.js';
-import { type NodeOperation, NodeTracer } from '../../tracing/node-tracer.js';
+import { type NodeOperation, NodeTracer, TracedNames } from '../../tracing/node-tracer.js';
 import { beginSpan } from '../../tracing/spans.js';
 import { toHrTime, wallUs } from '../../tracing/wall-clock.js';
 import { CommitTraces, type WriteProgress } from './commit-traces.js';
@@ -188,31 +188,26 @@ interface Traced<Operation> {
   write: CheckedWrite | undefined;
 }
 
-/** The operations of a frame that its trace names. One pass over each, since both may be long. */
-function* findTraced(frame: SessionRequest, { operations }: FrameTrace): Generator<Traced<OperationTrace>> {
-  const reads = new Map<number, OperationTrace>();
-  const writes = new Map<string, OperationTrace>();
-  for (const operation of operations) {
-    if (operation.nonce > 0) reads.set(operation.nonce, operation);
-    else writes.set(`${operation.session}#${operation.seq}`, operation);
-  }
-  if (reads.size > 0) {
+/** The operations of a frame that its trace names. */
+function* findTraced(frame: SessionRequest, trace: FrameTrace): Generator<Traced<OperationTrace>> {
+  const names = new TracedNames(trace);
+  if (names.reads.size > 0) {
     for (const [name, list] of [
       [NodeSpan.weakRead, frame.weakReads],
       [NodeSpan.read, frame.strongReads],
       [NodeSpan.confirm, frame.confirmedReads],
     ] as const) {
       for (const { nonce } of list) {
-        const operation = reads.get(nonce);
+        const operation = names.reads.get(nonce);
         if (operation !== undefined) yield { name, operation, write: undefined };
       }
     }
   }
-  if (writes.size === 0) return;
+  if (!names.hasWrites) return;
   for (const write of frame.writes) {
     const { command } = write;
     if (command === undefined) continue;
-    const operation = writes.get(`${command.session}#${command.seq}`);
+    const operation = names.write(command.session, command.seq);
     const name = command.strong ? NodeSpan.propose : NodeSpan.hold;
     if (operation !== undefined) yield { name, operation, write: { ...write, command } };
   }

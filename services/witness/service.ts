@@ -28,6 +28,7 @@ import type {
   StartRequest,
   StartResponse,
 } from '../../protocol/messages.js';
+import type { WitnessBatch } from '../../protocol/witness/persistence.js';
 import { WitnessCore } from '../../protocol/witness/witness-core.js';
 import type { Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
@@ -35,8 +36,10 @@ import { type CallAnswer, HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
 import { NodeShell } from '../host/node-shell.js';
 import type { OpenService } from '../host/program.js';
+import type { Persister } from '../host/store/persister.js';
 import { assertClient, assertCluster } from '../host/stream-rules.js';
 import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
+import { KeptWitness, WITNESS_FORMAT } from './kept-state.js';
 import { sendRecoveryData } from './recovery-chunks.js';
 import type { WitnessConfig } from './settings.js';
 import { TracedFrames } from './traced-frames.js';
@@ -53,7 +56,13 @@ export async function openWitness(
   config: WitnessConfig,
   options: { onBroken?: (error: unknown) => void } = {},
 ): Promise<WitnessService> {
-  const shell = new NodeShell({ role: 'witness', service: 'curpho.v1.Witness', config, ...options });
+  const shell = new NodeShell({
+    role: 'witness',
+    service: 'curpho.v1.Witness',
+    format: WITNESS_FORMAT,
+    config,
+    ...options,
+  });
   let service: WitnessService | null = null;
   const stream = (accept: (open: WitnessService, call: FrameCall) => void) => (call: FrameCall) =>
     service === null ? refuseCall(call, NOT_REGISTERED) : accept(service, call);
@@ -98,6 +107,8 @@ export class WitnessService implements OpenService {
   private readonly recoveries: HeldCalls<GetRecoveryDataResponse>;
   private readonly starts: HeldCalls<StartResponse>;
   private readonly ends: HeldCalls<EndResponse>;
+  /** Null in durability `memory`. */
+  private readonly persister: Persister<WitnessBatch, WitnessOutput> | null;
   private lastCall = 0;
 
   constructor(
@@ -108,13 +119,18 @@ export class WitnessService implements OpenService {
   ) {
     const { log, nodeId, incarnation } = shell;
     const limits = { queueFrames: config.streamQueueFrames, queueBytes: config.streamQueueBytes };
-    this.core = new WitnessCore({ clusterId, id: nodeId, incarnation, shards: config.shards });
+    const { shards, durability } = config;
+    const kept = shell.store && new KeptWitness(shell.store);
+    const image = kept?.readImage();
+    const life = { incarnation, durability, ...(image !== undefined && { image }) };
+    this.core = new WitnessCore({ clusterId, id: nodeId, shards, ...life });
     this.loop = new CoreLoop<WitnessInput, WitnessOutput>(this.core, {
       perform: (output) => this.perform(output),
       onTurn: () => this.onTurn(),
       onBroken: shell.onBroken,
       batchDelayUs: config.batchDelayUs,
     });
+    this.persister = shell.startPersister(this.loop, (batch, changes) => kept?.write(batch, changes));
     this.clients = new ClientStreams({
       limits,
       log,
@@ -160,6 +176,7 @@ export class WitnessService implements OpenService {
       ...core.stats(),
       ...loop.stats(),
       ...clients.stats,
+      ...this.shell.store?.stats(),
       clients: clients.size,
       clientQueuedFrames: clients.queuedFrames,
       leaderFramesIn: leaders.stats.framesIn,
@@ -202,6 +219,7 @@ export class WitnessService implements OpenService {
   /** Ends streams and calls, leaves the cluster, closes the server; takes a few seconds at most. */
   async close(): Promise<void> {
     this.shell.leave();
+    await this.shell.settle();
     this.loop.close();
     this.traced?.close();
     const reason = statusOf('draining');
@@ -251,7 +269,7 @@ export class WitnessService implements OpenService {
       case 'callRefused':
         return this.refuse(output.call, output.code, output.detail);
       case 'persist':
-        throw new Error('persist is not handled yet');
+        return this.persister?.persist(output);
       default:
         return unreachable(output);
     }
@@ -264,7 +282,8 @@ export class WitnessService implements OpenService {
 
   private onTurn(): void {
     this.traced?.onTurn();
-    this.shell.health.setServing(this.core.isRecording);
+    this.clients.setHolding(this.shell.isStoreBehind);
+    this.shell.setServing(this.core.isRecording);
     this.shell.setEpoch(this.core.epoch);
   }
 }

@@ -10,7 +10,7 @@ import {
   RecordStatus,
 } from '../../protocol/messages.js';
 import { Attribute, NodeSpan, type NodeSpanName } from '../../tracing/names.js';
-import { NodeTracer } from '../../tracing/node-tracer.js';
+import { NodeTracer, TracedNames } from '../../tracing/node-tracer.js';
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(RecordStatus).map(([name, status]) => [status, name]));
 
@@ -87,26 +87,21 @@ export class TracedFrames {
   }
 }
 
-/** The operations of a frame that its trace names. One pass over each, since both may be long. */
+/** The operations of a frame that its trace names. */
 function* findTraced(
   frame: RecordRequest,
-  { operations }: FrameTrace,
+  trace: FrameTrace,
 ): Generator<{ name: NodeSpanName; operation: OperationTrace }> {
-  const checks = new Map<number, OperationTrace>();
-  const records = new Map<string, OperationTrace>();
-  for (const operation of operations) {
-    if (operation.nonce > 0) checks.set(operation.nonce, operation);
-    else records.set(`${operation.session}#${operation.seq}`, operation);
-  }
-  if (checks.size > 0) {
+  const names = new TracedNames(trace);
+  if (names.reads.size > 0) {
     for (const { nonce } of frame.checks) {
-      const operation = checks.get(nonce);
+      const operation = names.reads.get(nonce);
       if (operation !== undefined) yield { name: NodeSpan.check, operation };
     }
   }
-  if (records.size === 0) return;
+  if (!names.hasWrites) return;
   for (const { command } of frame.records) {
-    const operation = command && records.get(`${command.session}#${command.seq}`);
+    const operation = command && names.write(command.session, command.seq);
     if (operation !== undefined) yield { name: NodeSpan.record, operation };
   }
 }

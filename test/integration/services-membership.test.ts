@@ -31,6 +31,7 @@ class ScriptedCoordinator {
   /** Status of the next answers; OK answers. */
   registerStatus: status = status.OK;
   heartbeatStatus: status = status.OK;
+  answer: HeartbeatResponse = { epoch: 3, stop: '', version: 1, sessionFloor: 1 };
   address = '';
   private readonly server: Server = createServer();
 
@@ -39,12 +40,12 @@ class ScriptedCoordinator {
     this.server.addService(CoordinatorService, {
       register: ({ request }: { request: RegisterRequest }, callback: sendUnaryData<RegisterResponse>) => {
         this.registrations.push(request);
-        if (this.registerStatus === status.OK) callback(null, { clusterId: 'c', heartbeatUs: 10_000 });
+        if (this.registerStatus === status.OK) callback(null, { clusterId: 'c', heartbeatUs: 10_000, sessionFloor: 1 });
         else callback({ code: this.registerStatus, details: 'as scripted' });
       },
       heartbeat: ({ request }: { request: HeartbeatRequest }, callback: sendUnaryData<HeartbeatResponse>) => {
         this.heartbeats.push(request);
-        if (this.heartbeatStatus === status.OK) callback(null, { epoch: 3, stop: '' });
+        if (this.heartbeatStatus === status.OK) callback(null, this.answer);
         else callback({ code: this.heartbeatStatus, details: 'as scripted' });
       },
       watch: (call: WatchCall) => {
@@ -110,10 +111,44 @@ describe('membership', () => {
       lostEpoch: 0,
       stateSlot: 0,
       stateHash: 0,
+      sessionFloor: 1,
+      config: undefined,
+      openEpoch: 0,
+      openVersion: 0,
     });
     assert.equal(configs[0]?.openSlot, 9);
     coordinator.watches[0]?.write({ config: { ...CONFIG, epoch: 4 } });
     await eventually('the next configuration', () => configs.at(-1)?.epoch === 4);
+  });
+
+  it('F8: says the session floor that it was told, at once if it is a new one', async () => {
+    coordinator.answer = { ...coordinator.answer, sessionFloor: 10_001 };
+    await join().register();
+    membership.start();
+    await eventually('the floor', () => coordinator.heartbeats.some(({ sessionFloor }) => sessionFloor === 10_001));
+    assert.equal(coordinator.heartbeats[0]?.sessionFloor, 1);
+    assert.equal(coordinator.heartbeats[1]?.sessionFloor, 10_001);
+  });
+
+  it('D9: hands the open configuration over to a coordinator that has an older one', async () => {
+    coordinator.answer = { ...coordinator.answer, epoch: 3, version: 1 };
+    await join().register();
+    membership.start();
+    await eventually('a heartbeat that knows the epoch', () => coordinator.heartbeats.at(-1)?.openEpoch === 3);
+    await eventually('one without it', () => coordinator.heartbeats.at(-1)?.config === undefined);
+    coordinator.answer = { ...coordinator.answer, epoch: 3, version: 0 };
+    await eventually('the configuration', () => coordinator.heartbeats.at(-1)?.config?.openSlot === 9);
+  });
+
+  it('says how its state is, and passes on that it has to stop', async () => {
+    const reasons: string[] = [];
+    const state = { lostEpoch: 2, stateSlot: 64, stateHash: 77 };
+    await join({ state: () => state, onStop: (reason) => reasons.push(reason) }).register();
+    membership.start();
+    await eventually('a heartbeat', () => coordinator.heartbeats.at(-1)?.stateHash === 77);
+    assert.deepEqual(reasons, []);
+    coordinator.answer = { ...coordinator.answer, stop: 'slot 64' };
+    await eventually('the reason', () => reasons[0] === 'slot 64');
   });
 
   it('ignores the configuration of another cluster', async () => {

@@ -3,6 +3,8 @@
 
 import type { CoordinatorRules } from '../../protocol/coordinator/rules.js';
 import { coordinatorRules } from '../../protocol/coordinator/rules.js';
+import type { WitnessOutput } from '../../protocol/core.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
 import type { ReplicaRules } from '../../protocol/replica/rules.js';
 import { replicaRules } from '../../protocol/replica/rules.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
@@ -50,6 +52,11 @@ function session(name: string, broken: Partial<SessionRules>, overrides: PlanOve
 
 function coordinator(name: string, broken: Partial<CoordinatorRules>, overrides: PlanOverrides = {}): Canary {
   return { name, rules: { coordinator: { ...coordinatorRules, ...broken } }, overrides };
+}
+
+/** Answers of which `isEarly` holds do not wait for the disk. */
+function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<WitnessRules> {
+  return { mayLeave: (answer, isKept) => witnessRules.mayLeave(answer, isKept) || isEarly(answer) };
 }
 
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
@@ -113,6 +120,13 @@ const FORGETFUL: PlanOverrides = {
   ...{ coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, witnessRestarts: 6 },
 };
 
+/** Witnesses crash soon after the leader fell and are back at once, with what a slow disk has kept. */
+const FALLING_WITNESSES: PlanOverrides = {
+  ...TURBULENT,
+  ...{ durability: 'disk', diskUs: 10_000, witnessCrashes: 10, witnessCrashAtStrike: 1, witnessRestarts: 0 },
+  ...{ witnesses: 1, fastQuorum: 1, clientLossAtStrike: 1 },
+};
+
 /** Frames overtake each other by far, the coordinators' too, while clients and a deposed leader go on. */
 const OVERTAKING: PlanOverrides = {
   ...TURBULENT,
@@ -124,6 +138,7 @@ const OVERTAKING: PlanOverrides = {
 /** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
 const EXCHANGING: PlanOverrides = {
   ...TURBULENT,
+  durability: 'memory',
   ...{
     viewChanges: 4,
     cutOff: 0.3,
@@ -143,6 +158,46 @@ const EXCHANGING: PlanOverrides = {
     siege: 0.9,
   },
   faults: { ...NO_FAULTS, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
+};
+
+/** Operators move the leadership about while replicas lag behind each other. */
+const TRANSFERRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ viewChanges: 2, leaderTransfers: 12, strong: 0.3, coordinatorLoss: 0, recordFaults: false },
+};
+
+/** Takes the list as it should be in the next epoch for that of this one. */
+function replaceWithinEpoch(
+  { config, recovery }: Parameters<CoordinatorRules['replaceWitnesses']>[0],
+  witnesses: ClusterConfig['witnesses'],
+): ReturnType<CoordinatorRules['replaceWitnesses']> {
+  return { config: { ...config, version: config.version + 1, witnesses }, recovery };
+}
+
+/** Replicas crash all the time and are soon back with slow disks, mostly while an epoch begins. */
+const CRASHING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ durability: 'disk', diskUs: 10_000, checkpointEntries: 5, replicaCrashAtStrike: 1, replicaCrashes: 6 },
+  ...{ powerLosses: 2, diskObstructions: 2, witnessCrashes: 0, witnessCrashAtStrike: 0, clientLossAtStrike: 0.2 },
+};
+
+/** The same where most writes are weak, so that few are with the witnesses alone. */
+const CRASHING_WEAK: PlanOverrides = { ...CRASHING, strong: 0.2, clientLosses: 1 };
+
+/** The same with little loss but frames that come late and twice, the coordinators' too. */
+const CRASHING_LATE: PlanOverrides = {
+  ...CRASHING,
+  ...{ cutOff: 0, replicaCrashes: 12, powerLosses: 0, diskUs: 4000, announceUs: 500 },
+  faults: { ...NO_FAULTS, duplicate: 0.3, tail: 0.3, tailUs: 20_000, reorders: true },
+};
+
+/** Sessions come and go, and clients are silent for longer than a lease while others hold what they wrote. */
+const EXPIRING: PlanOverrides = {
+  ...TURBULENT,
+  ...{ clients: 4, sessionsPerClient: 2, strong: 0.2, keys: 6, viewChanges: 0, clientLossAtStrike: 0, isTight: false },
+  ...{ sessionLeaseUs: 40_000, sessionChurn: 0.05, silenceEveryUs: 5000, clockDrift: 0, relayAfterUs: 400_000 },
+  mix: { put: 50, get: 30, delete: 0, compareAndSet: 20, batch: 0, scan: 0 },
+  faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 60_000 },
 };
 
 /** All canaries. */
@@ -178,6 +233,21 @@ export const CANARIES: readonly Canary[] = [
     'P8: the watermark moves when a record is rejected',
     { watermarkAfterReject: (seq, watermark) => Math.max(seq, watermark) },
     CONTENDED,
+  ),
+  witness(
+    'B5: a seal is answered, and the pool handed over, before the seal is kept',
+    answersEarly(({ kind }) => kind === 'sealed' || kind === 'recovered'),
+    { ...FALLING_WITNESSES, announceUs: 60_000, strong: 1, clientLossAtStrike: 0 },
+  ),
+  witness(
+    'C6: a record is answered before it is kept',
+    answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length > 0),
+    FALLING_WITNESSES,
+  ),
+  witness(
+    'C6: a check shows what is not kept',
+    answersEarly((answer) => answer.kind === 'record' && answer.frame.recordReplies.length === 0),
+    FALLING_WITNESSES,
   ),
   session(
     'A1: the quorum is one short',
@@ -276,6 +346,32 @@ export const CANARIES: readonly Canary[] = [
     'P7: a lost part of a snapshot is passed over',
     { isNextPart: (number, received) => number >= received },
     EXCHANGING,
+  ),
+  coordinator(
+    'D1: the replica that is wanted leads although too few logs are as short as its own',
+    { mayLead: () => true },
+    TRANSFERRING,
+  ),
+  coordinator(
+    'D8: a witness takes the place of another within an epoch',
+    { replaceWitnesses: replaceWithinEpoch },
+    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3, durability: 'memory' },
+  ),
+  coordinator(
+    'F8: session ids are issued by what the record says, although it was put back',
+    { sessionFloor: (recorded) => recorded, mayIssue: () => true },
+    { coordinators: 1, sessionCalls: 30, recordRollbacks: 2 },
+  ),
+  replica('C6: a replica counts as one that has what its disk does not', { acknowledgedSlot: (v) => v }, CRASHING_WEAK),
+  replica('C6: a fence is answered before it is kept', { mayAnswerFence: () => true }, CRASHING),
+  replica('C4: a replica that was started anew leads the same epoch again', { mayLead: () => true }, CRASHING_LATE),
+  { name: 'C5: the state is kept before the sessions are', rules: { tearsCheckpoints: true }, overrides: CRASHING },
+  replica('F5: sessions end before anybody was asked what is left of them', { mayEnd: () => true }, EXPIRING),
+  replica('F5: the record of a session goes and its id is not remembered', { isEnded: () => false }, EXPIRING),
+  replica(
+    'F3: results are forgotten before the client has acknowledged them',
+    { forgetsThrough: () => Number.POSITIVE_INFINITY },
+    EXPIRING,
   ),
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];

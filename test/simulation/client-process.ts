@@ -11,7 +11,10 @@ import { SimulatedNode } from './node.js';
 import { copyFrame } from './wire-copy.js';
 
 /** What comes back to the callers of a client process. */
-export type CallerOutput = Extract<ClientOutput, { kind: 'numbered' | 'completed' | 'level' | 'refused' }>;
+export type CallerOutput = Extract<
+  ClientOutput,
+  { kind: 'numbered' | 'completed' | 'level' | 'refused' | 'failed' | 'resolved' | 'sessionExpired' }
+>;
 
 /** One client process. */
 export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
@@ -69,7 +72,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
       case 'record': {
         const frame = copyFrame(output.frame);
         for (const to of output.to) {
-          world.toWitness(name, to, { kind: 'record', frame }, () => describeRecordRequest(frame));
+          world.toMember(name, { epoch: frame.epoch, index: to }, { kind: 'record', frame }, () =>
+            describeRecordRequest(frame),
+          );
         }
         return;
       }
@@ -77,6 +82,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
       case 'completed':
       case 'level':
       case 'refused':
+      case 'failed':
+      case 'resolved':
+      case 'sessionExpired':
         this.onCallerOutput(output);
         return;
       case 'attempt':

@@ -7,9 +7,10 @@ import { type CoordinatorRules, coordinatorRules } from '../../protocol/coordina
 import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import { NodeRole } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
+import { EpochStatus } from '../../protocol/messages.js';
 import { CoordinatorProcess } from './coordinator-process.js';
 import { processOf } from './members.js';
-import { type MemberIdentity, Membership } from './membership.js';
+import { type MemberIdentity, Membership, type NodeReport, type StandingAnswer } from './membership.js';
 import type { CallAnswer, World } from './node.js';
 import { RecordBucket } from './record-bucket.js';
 import { copyFrame } from './wire-copy.js';
@@ -33,6 +34,7 @@ interface MemberProcess {
   index: number;
   isAlive: boolean;
   isPaused: boolean;
+  report?(): NodeReport;
 }
 
 /** All coordinators. */
@@ -40,6 +42,13 @@ export class Coordination {
   readonly processes: CoordinatorProcess[] = [];
   private readonly bucket: RecordBucket;
   private readonly lives = new Map<string, MemberIdentity>();
+  private readonly memberships = new Map<string, Membership>();
+  /** Witnesses of each epoch that opened, by name. */
+  private readonly witnesses = new Map<number, string[]>();
+  /** Session ids that went out. */
+  private readonly issued: { from: number; to: number }[] = [];
+  /** The epoch in whose beginning a witness lost its memory. */
+  private struckEpoch = 0;
 
   constructor(
     private readonly world: World,
@@ -49,6 +58,9 @@ export class Coordination {
     const { clusterId } = first;
     const record = { clusterId, sessionFloor: 1, config: first, recovery: undefined };
     this.bucket = new RecordBucket(world, record, rules.isBlind === true);
+    this.bucket.observe(({ config }) => {
+      if (config?.status === EpochStatus.open) this.witnesses.set(config.epoch, namesOf(config));
+    });
     for (let index = 0; index < world.plan.coordinators; index++) {
       const process = new CoordinatorProcess(index, world, this.createCore(index), this.bucket);
       process.tickEvery(TICK_US);
@@ -91,23 +103,27 @@ export class Coordination {
   join(role: 'replica' | 'witness', node: MemberProcess, incarnation: number): void {
     const member = { role: NodeRole[role], id: node.name, incarnation };
     const isNew = this.lives.has(node.name);
+    const before = this.memberships.get(node.name);
+    const isSameLife = before?.member.incarnation === incarnation;
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
     const isPaused = (): boolean => node.isPaused;
-    new Membership(this.world, member, isAlive, isPaused, (index, build, onAnswer) => {
+    const report = (): NodeReport => node.report?.() ?? { epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+    const standing = isSameLife ? before.standing : { sessionFloor: 0, lastOpen: undefined };
+    const ends = { isAlive, isPaused, report };
+    const membership = new Membership(this.world, member, ends, standing, (index, build, onAnswer) => {
       const process = this.processes[index];
       if (process === undefined) return;
-      const answer = (refusal: string | null): void => {
+      const answer = (output: StandingAnswer): void => {
         this.world.carry(
           process.name,
           node.name,
           isAlive,
-          () => onAnswer(refusal),
-          () => refusal ?? 'noted',
+          () => onAnswer(output),
+          () => (output.kind === 'callRefused' ? output.refusal : 'noted'),
         );
       };
-      const reach = (): void =>
-        process.ask(build, (output) => answer(output.kind === 'callRefused' ? output.refusal : null));
+      const reach = (): void => process.ask(build, (output) => answer(output as StandingAnswer));
       this.world.carry(
         node.name,
         process.name,
@@ -115,7 +131,91 @@ export class Coordination {
         reach,
         () => 'alive',
       );
-    }).begin(isNew);
+    });
+    this.memberships.set(node.name, membership);
+    membership.begin(isNew);
+  }
+
+  /** A node hears of a configuration. */
+  told(name: string, config: ClusterConfig): void {
+    this.memberships.get(name)?.told(config);
+  }
+
+  /** Which witness had a place in an epoch; of one that never opened, as its record has it. */
+  witnessAt(epoch: number, index: number): string | undefined {
+    return this.witnesses.get(epoch)?.[index] ?? this.config.witnesses[index]?.id;
+  }
+
+  /** The place of a witness in the configuration that the record holds; -1 if it has none. */
+  placeOf(name: string): number {
+    return this.config.witnesses.findIndex(({ id }) => id === name);
+  }
+
+  /** Whether a witness may lose its memory: enough others live on from which the epoch opened last can be recovered. */
+  maySpare(name: string, enough: number): boolean {
+    const { config, recovery } = this.bucket.stored.record ?? {};
+    if (config === undefined) return false;
+    const isOpen = config.status === EpochStatus.open;
+    const opened = isOpen ? config.witnesses : (recovery?.opened?.witnesses ?? []);
+    const left = opened.filter(({ id, incarnation }) => id !== name && this.lives.get(id)?.incarnation === incarnation);
+    // The next list is chosen while the epoch begins; of it no more than one may be gone before it is known.
+    if (left.length < enough || (!isOpen && this.struckEpoch === config.epoch)) return false;
+    if (!isOpen) this.struckEpoch = config.epoch;
+    return true;
+  }
+
+  /** An operator asks some coordinator for another leader. */
+  transferLeader(): void {
+    const { random } = this.world;
+    const process = random.pick(this.processes);
+    if (!process.isAlive) return;
+    const { clusterId, replicas } = this.config;
+    const replicaId = random.pick(replicas).id;
+    this.world.note(() => `${process.name} is asked to have ${replicaId} lead`);
+    process.ask(
+      (call) => ({ kind: 'transferLeader', call, request: { clusterId, replicaId } }),
+      (answer) => this.world.census.countOther(answer.kind === 'callRefused' ? 'transferRefused' : 'transferAnswered'),
+    );
+  }
+
+  /** A client asks some coordinator for session ids, which nobody else may have (F8). */
+  openSessions(): void {
+    const { random } = this.world;
+    const process = random.pick(this.processes);
+    if (!process.isAlive) return;
+    const request = { clusterId: this.first.clusterId, count: random.between(1, 20) };
+    process.ask(
+      (call) => ({ kind: 'openSessions', call, request }),
+      (answer) => {
+        if (answer.kind !== 'sessionsOpened') return;
+        this.world.census.count('sessionsOpened');
+        const { firstSession: from, count } = answer.response;
+        const other = this.issued.find((range) => range.from < from + count && from < range.to);
+        if (other !== undefined) throw new Error(`F8: sessions from ${from} went out twice`);
+        this.issued.push({ from, to: from + count });
+      },
+    );
+  }
+
+  /** The bucket is put back to an older snapshot while no coordinator runs. */
+  rollBack(): void {
+    const { random, census, timeline, network } = this.world;
+    if (!network.isHostile) return;
+    const { status, epoch, replicas } = this.config;
+    const knowing = replicas.filter(({ id }) => this.memberships.get(id)?.standing.lastOpen?.epoch === epoch);
+    // What no majority has heard of cannot be found again: that is for people.
+    if (status !== EpochStatus.open || knowing.length <= replicas.length / 2) {
+      timeline.after(2000, () => this.rollBack());
+      return;
+    }
+    census.count('recordRolledBack');
+    for (const process of this.processes) process.lose();
+    this.bucket.rollBack();
+    for (const process of this.processes) {
+      timeline.after(random.below(20_000), () => {
+        if (network.isHostile) this.revive(process);
+      });
+    }
   }
 
   /** A node's stream to a coordinator broke, as that coordinator sees it; often only because the network did so. */
@@ -190,11 +290,16 @@ export class Coordination {
   private createCore(index: number): CoordinatorCore {
     const { plan, random } = this.world;
     const rules = { ...(this.rules.coordinator ?? coordinatorRules), pickNext: (count: number) => random.below(count) };
-    return new CoordinatorCore({
-      ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1000 },
-      ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum, rules },
+    const settings = {
+      ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1_000_000_000 },
+      ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum },
       ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
       replaceAfterUs: LIVENESS_US,
-    });
+    };
+    return new CoordinatorCore(settings, rules);
   }
+}
+
+function namesOf({ witnesses }: ClusterConfig): string[] {
+  return witnesses.map(({ id }) => id);
 }

@@ -89,6 +89,7 @@ export class CoordinatorProcess extends SimulatedNode<CoordinatorInput, Coordina
         if (output.detail !== '') world.census.countOther('waiting');
         world.note(() => `${name} ${output.detail === '' ? 'waits no more' : `waits: ${output.detail}`}`);
         return;
+      case 'stateDiffers':
       case 'halt':
         throw new Error(output.detail);
       case 'currentConfig':

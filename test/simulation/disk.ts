@@ -3,6 +3,9 @@
 
 import type { World } from './node.js';
 
+/** How often a full disk is tried again. */
+const RETRY_US = 1000;
+
 interface Write<Batch> {
   batch: Batch;
   onKept: () => void;
@@ -14,6 +17,9 @@ export class SimulatedDisk<Batch> {
   private isWriting = false;
   /** Tells writes that were under way at a crash from those of the next process. */
   private life = 0;
+  private group: Write<Batch>[] = [];
+  private slowUntilUs = 0;
+  private fullUntilUs = 0;
 
   /** `keep` applies a batch to what is kept; called once for each, in order. */
   constructor(
@@ -27,11 +33,33 @@ export class SimulatedDisk<Batch> {
     if (!this.isWriting) this.writeNext();
   }
 
-  /** The process ends: what is not kept yet never will be. */
+  /**
+   * The process ends: what is not handed over to the disk never will be kept, and of what is under way some of the first
+   * batches are.
+   */
   crash(): void {
+    const { random } = this.world;
+    if (this.isWriting)
+      for (const { batch } of this.group.splice(0, random.below(this.group.length + 1))) this.keep(batch);
     this.life++;
     this.queue.length = 0;
     this.isWriting = false;
+  }
+
+  /** Until then every group takes a hundred times as long. */
+  slow(untilUs: number): void {
+    this.slowUntilUs = untilUs;
+  }
+
+  /** Until then nothing more fits. What does not fit is tried again. */
+  fill(untilUs: number): void {
+    this.fullUntilUs = untilUs;
+  }
+
+  /** Neither slow nor full any more. */
+  recover(): void {
+    this.slowUntilUs = 0;
+    this.fullUntilUs = 0;
   }
 
   private writeNext(): void {
@@ -40,12 +68,19 @@ export class SimulatedDisk<Batch> {
     this.isWriting = true;
     // Group commit: whatever waits goes together.
     const group = this.queue.splice(0);
-    timeline.after(1 + random.below(plan.diskUs), () => {
+    this.group = group;
+    const slowness = timeline.nowUs < this.slowUntilUs ? 100 : 1;
+    const finish = (): void => {
       if (this.life !== life) return;
+      if (timeline.nowUs < this.fullUntilUs) {
+        timeline.after(RETRY_US, finish);
+        return;
+      }
       for (const { batch } of group) this.keep(batch);
       this.isWriting = false;
       for (const { onKept } of group) onKept();
       if (this.queue.length > 0 && !this.isWriting) this.writeNext();
-    });
+    };
+    timeline.after(1 + random.below(plan.diskUs) * slowness, finish);
   }
 }

@@ -6,6 +6,7 @@ import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
 import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
+import { ReplicaCrashes } from './replica-crashes.js';
 import { canLose } from './replica-losses.js';
 import type { ReplicaProcess } from './replica-process.js';
 import { WitnessCrashes } from './witness-crashes.js';
@@ -16,6 +17,7 @@ export class Faults {
   private readonly pairs: Pair[];
   private readonly interruptions: Interruptions;
   private readonly witnessCrashes: WitnessCrashes;
+  readonly replicaCrashes: ReplicaCrashes;
 
   constructor(
     private readonly world: World,
@@ -31,14 +33,29 @@ export class Faults {
       crash: (witness) => this.crashWitness(witness),
       revive: (witness) => this.reviveWitness(witness),
     });
+    const pairsOf = (replica: ReplicaProcess): Pair[] =>
+      this.pairs.filter((pair) => namesOf(pair).includes(replica.name));
+    this.replicaCrashes = new ReplicaCrashes(world, {
+      ...targets,
+      breakStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.breakStreams(...namesOf(pair));
+      },
+      restoreStreams: (replica) => {
+        for (const pair of pairsOf(replica)) world.network.restoreStreams(...namesOf(pair));
+        for (const pair of pairsOf(replica)) this.announceUp(pair);
+      },
+      restart: targets.restartReplica,
+      bind: (client) => this.bind(client),
+    });
   }
 
   /** Sets everything going. */
   begin(): void {
-    const { faults, rebindEveryUs } = this.world.plan;
+    const { faults, rebindEveryUs, silenceEveryUs } = this.world.plan;
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
+    this.repeat(silenceEveryUs, () => this.silence());
     this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
     this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
   }
@@ -48,6 +65,7 @@ export class Faults {
     this.world.network.heal();
     this.interruptions.heal();
     this.witnessCrashes.heal();
+    this.replicaCrashes.heal();
     for (const pair of this.pairs) this.announceUp(pair);
   }
 
@@ -73,6 +91,7 @@ export class Faults {
     }
     if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
     this.witnessCrashes.strikeWithLeader();
+    this.replicaCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -133,6 +152,22 @@ export class Faults {
     }
   }
 
+  /** Nothing that a client says reaches the leader for longer than a lease; at times nothing reaches anybody. */
+  private silence(): void {
+    const { plan, random, network, census } = this.world;
+    const { replicas, witnesses, clients, coordination } = this.targets;
+    census.count('clientSilent');
+    const client = random.pick(clients);
+    const durationUs = plan.sessionLeaseUs * random.pick([1.5, 3]);
+    const isDeaf = random.chance(0.3);
+    const leader = replicas[coordination.config.leader];
+    const nodes = isDeaf ? [...replicas, ...witnesses] : leader === undefined ? [] : [leader];
+    for (const { name } of nodes) {
+      network.hold(client.name, name, durationUs);
+      if (isDeaf) network.hold(name, client.name, durationUs);
+    }
+  }
+
   /** A client process vanishes, if another one is left. */
   strikeClient(): void {
     const { random, census } = this.world;
@@ -154,15 +189,15 @@ export class Faults {
   strikeWitness(): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
-    if (plan.witnesses <= recovery) return;
-    const index = random.between(recovery, plan.witnesses - 1);
-    if (this.targets.witnesses[index]?.isAlive !== true) return;
+    const { witnesses, coordination } = this.targets;
+    const { name, index, isAlive } = random.pick(witnesses);
+    if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');
-    if (random.chance(0.7)) this.targets.coordination.loseSight(`w${index}`);
+    if (random.chance(0.7)) coordination.loseSight(name);
     this.targets.restartWitness(index);
   }
 
-  /** Binds a client to some replica that lives. */
+  /** Binds a client to some replica that lives, if any does. */
   bind(client: ClientProcess): void {
     const places = this.targets.replicas.flatMap(({ isAlive, index }) => {
       const place = isAlive ? client.placeOf(index) : undefined;
@@ -241,7 +276,8 @@ export class Faults {
       pair.client.replicaInput('replicaDown', pair.replica.index);
       if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'clientWitness') {
-      pair.client.input({ kind: 'witnessDown', witness: pair.witness.index });
+      const place = this.targets.coordination.placeOf(pair.witness.name);
+      if (place >= 0) pair.client.input({ kind: 'witnessDown', witness: place });
       if (isNoticed) pair.witness.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'coordinator' && random.chance(0.1)) {
       this.targets.coordination.loseSight(pair.node.name, pair.coordinator);
@@ -253,9 +289,11 @@ export class Faults {
       case 'clientReplica':
         if (pair.replica.isAlive) pair.client.replicaInput('replicaUp', pair.replica.index);
         return;
-      case 'clientWitness':
-        pair.client.input({ kind: 'witnessUp', witness: pair.witness.index });
+      case 'clientWitness': {
+        const place = this.targets.coordination.placeOf(pair.witness.name);
+        if (place >= 0) pair.client.input({ kind: 'witnessUp', witness: place });
         return;
+      }
       case 'replicas':
         pair.one.peerUp(pair.other.index);
         pair.other.peerUp(pair.one.index);

@@ -1,7 +1,9 @@
 // A node's standing with the coordinators, as services/host/membership.ts has it: registers, sends heartbeats to one of
 // them, turns to the next one when there is no answer.
 
-import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
+import type { CoordinatorInput, CoordinatorOutput } from '../../protocol/coordinator/types.js';
+import type { ClusterConfig } from '../../protocol/messages.js';
+import { EpochStatus } from '../../protocol/messages.js';
 import type { World } from './node.js';
 
 /** How often a node says that it is there. */
@@ -17,21 +19,48 @@ export interface MemberIdentity {
   incarnation: number;
 }
 
+/** What a node says of itself in a heartbeat. */
+export interface NodeReport {
+  epoch: number;
+  lostEpoch: number;
+  stateSlot: number;
+  stateHash: number;
+}
+
+/** The node as its standing depends on it. */
+export interface ReportingProcess {
+  /** False once this life has ended. */
+  isAlive(): boolean;
+  isPaused(): boolean;
+  report(): NodeReport;
+}
+
+/** What a life keeps in mind of what coordinators told it; found again where nodes have disks. */
+export interface Standing {
+  sessionFloor: number;
+  lastOpen: ClusterConfig | undefined;
+}
+
+/** How a coordinator answered. */
+export type StandingAnswer = Extract<CoordinatorOutput, { kind: 'registered' | 'heartbeatNoted' | 'callRefused' }>;
+
 /** One life of one node; ends with `isAlive`. */
 export class Membership {
   private coordinator: number;
   private isRegistered = true;
   private isAnswered = true;
+  /** What the coordinator answered last. */
+  private answered = { epoch: 0, version: 0 };
 
   constructor(
     private readonly world: World,
-    private readonly member: MemberIdentity,
-    private readonly isAlive: () => boolean,
-    private readonly isPaused: () => boolean,
+    readonly member: MemberIdentity,
+    private readonly process: ReportingProcess,
+    readonly standing: Standing,
     private readonly ask: (
       coordinator: number,
       build: (call: number) => CoordinatorInput,
-      onRefused: (refusal: string | null) => void,
+      onAnswer: (answer: StandingAnswer) => void,
     ) => void,
   ) {
     this.coordinator = world.random.below(world.plan.coordinators);
@@ -43,10 +72,17 @@ export class Membership {
     this.beat();
   }
 
+  /** A configuration is in force. */
+  told(config: ClusterConfig): void {
+    const { epoch = 0, version = 0 } = this.standing.lastOpen ?? {};
+    const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
+    if (config.status === EpochStatus.open && isLater) this.standing.lastOpen = config;
+  }
+
   private beat(): void {
     const { world, member } = this;
-    if (!this.isAlive()) return;
-    if (this.isPaused()) {
+    if (!this.process.isAlive()) return;
+    if (this.process.isPaused()) {
       world.timeline.after(PAUSE_CHECK_US, () => this.beat());
       return;
     }
@@ -55,14 +91,33 @@ export class Membership {
     const { role, id: nodeId, incarnation } = member;
     const clusterId = `simulated-${world.plan.seed}`;
     const life = { clusterId, role, nodeId, incarnation };
+    const { lastOpen, sessionFloor } = this.standing;
+    const { epoch, version } = this.answered;
+    const isAhead =
+      lastOpen !== undefined && (lastOpen.epoch > epoch || (lastOpen.epoch === epoch && lastOpen.version > version));
+    const open = { openEpoch: lastOpen?.epoch ?? 0, openVersion: lastOpen?.version ?? 0 };
+    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...open };
+    const report = this.process.report();
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
-        ? { kind: 'heartbeat', call, request: { ...life, epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 } }
-        : { kind: 'register', call, request: { ...life, address: `${nodeId}:1` } };
-    this.ask(this.coordinator, build, (refusal) => {
-      this.isAnswered = true;
-      this.isRegistered = refusal === null;
-    });
+        ? { kind: 'heartbeat', call, request: { ...life, ...report, ...known } }
+        : {
+            kind: 'register',
+            call,
+            request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor, ...open },
+          };
+    this.ask(this.coordinator, build, (answer) => this.onAnswer(answer));
     world.timeline.after(HEARTBEAT_US - 2000 + world.random.below(4000), () => this.beat());
+  }
+
+  private onAnswer(answer: StandingAnswer): void {
+    this.isAnswered = true;
+    this.isRegistered = answer.kind !== 'callRefused';
+    if (answer.kind === 'callRefused') return;
+    const { standing } = this;
+    standing.sessionFloor = Math.max(standing.sessionFloor, answer.response.sessionFloor);
+    if (answer.kind !== 'heartbeatNoted') return;
+    this.answered = answer.response;
+    if (answer.response.stop !== '') throw new Error(answer.response.stop);
   }
 }

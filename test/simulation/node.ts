@@ -30,10 +30,14 @@ export interface World {
   /** Sends to a process over the network; `describe` is the line of the transcript when it arrives. */
   toReplica(from: string, index: number, input: ReplicaInput, describe: () => string): void;
   toWitness(from: string, index: number, input: WitnessInput, describe: () => string): void;
+  /** The same to whoever has that place in an epoch. */
+  toMember(from: string, place: { epoch: number; index: number }, input: WitnessInput, describe: () => string): void;
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void;
   toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void;
   /** Runs `deliver` where a frame from one process reaches another, if it does and `isThere`. */
   carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void;
+  /** The end of a session was put into a log. */
+  noteEnding(session: number): void;
   /** A number that no other call of the run has. */
   nextCall(): number;
   /** Tells a configuration to every client and replica, each after a delay of its own. */

@@ -14,6 +14,7 @@ export interface FaultTargets {
   coordination: Coordination;
   restartWitness(index: number): void;
   reviveWitness(index: number): void;
+  restartReplica(index: number): void;
 }
 
 /** Two processes with streams between them. */

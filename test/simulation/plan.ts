@@ -91,6 +91,14 @@ export interface SimulationPlan {
   recordFaults: boolean;
   /** Share of strikes at the leader at which a coordinator crashes too; it comes back. */
   coordinatorLoss: number;
+  /** Witnesses besides those that are members at first. */
+  spareWitnesses: number;
+  /** Wishes of operators for another leader. */
+  leaderTransfers: number;
+  /** Calls for session ids. */
+  sessionCalls: number;
+  /** Times that the bucket is put back to an older snapshot while no coordinator runs. */
+  recordRollbacks: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
   /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
@@ -132,6 +140,26 @@ export interface SimulationPlan {
   siege: number;
   /** Committed entries that a leader keeps for whoever lags; few, and snapshots are needed. */
   logEntriesLimit: number;
+  /** Age at which what replicas and witnesses hold is brought to the leader unasked. */
+  relayAfterUs: number;
+  /** Silence after which a session ends; mostly longer than a run. */
+  sessionLeaseUs: number;
+  /** Share of operations after which the caller closes its session and goes on in another one. */
+  sessionChurn: number;
+  /** Mean time between two silences of a client, longer than the lease; 0 for none. */
+  silenceEveryUs: number;
+  /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
+  replicaCrashes: number;
+  /** Share of strikes at the leader soon after which replicas crash as well, likewise. */
+  replicaCrashAtStrike: number;
+  /** Share of crashes of replicas that a coordinator notices at once. */
+  crashNoticed: number;
+  /** Strikes at which all replicas crash. */
+  powerLosses: number;
+  /** Strikes at which a disk is slow or full for a while. */
+  diskObstructions: number;
+  /** Entries after which replicas keep their state anew. */
+  checkpointEntries: number;
 }
 
 /** A part of a plan that is set rather than drawn. */
@@ -166,6 +194,9 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     [5, 4],
   ] as const);
   const intensity = random.pick([0, 0.3, 1]);
+  const sessions = new SeededRandom(seed, 6);
+  const sessionLeaseUs = sessions.pick([60_000_000, 60_000_000, 30_000, 80_000]);
+  const isShort = sessionLeaseUs < 60_000_000;
   const plan: SimulationPlan = {
     seed,
     salt: 0,
@@ -205,8 +236,14 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     logKeptEntries: random.pick([2, 16, 1024]),
     clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
     clockDrift: later.pick([0, 0.01, 0.1]),
+    relayAfterUs: 30_000,
+    sessionLeaseUs,
+    sessionChurn: sessions.pick([0, 0, 0.05]),
+    silenceEveryUs: isShort ? sessions.pick([0, 20_000, 60_000]) : 0,
     ...createDisks(new SeededRandom(seed, 3)),
-    ...createExchanges(new SeededRandom(seed, 4)),
+    ...createReplicaCrashes(new SeededRandom(seed, 4)),
+    ...createOperations(new SeededRandom(seed, 5)),
+    ...createExchanges(new SeededRandom(seed, 6)),
   };
   return { ...plan, ...overrides };
 }
@@ -227,6 +264,27 @@ function createExchanges(random: SeededRandom) {
     isolations: random.pick([0, 0, 1, 3]),
     logEntriesLimit: random.pick([12, 60, 262_144]),
     siege: random.pick([0, 0.5]),
+  };
+}
+
+/** What operators and the machines of the coordinators do. */
+function createOperations(random: SeededRandom) {
+  return {
+    spareWitnesses: random.pick([0, 1, 2]),
+    leaderTransfers: random.pick([0, 0, 1, 3]),
+    sessionCalls: random.pick([0, 10]),
+    recordRollbacks: random.pick([0, 0, 0, 1]),
+  };
+}
+
+function createReplicaCrashes(random: SeededRandom) {
+  return {
+    replicaCrashes: random.pick([0, 1, 3]),
+    replicaCrashAtStrike: random.pick([0, 0.5]),
+    crashNoticed: random.pick([0.2, 0.8]),
+    powerLosses: random.pick([0, 0, 1]),
+    diskObstructions: random.pick([0, 3]),
+    checkpointEntries: random.pick([5, 40, 4096]),
   };
 }
 

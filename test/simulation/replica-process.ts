@@ -1,9 +1,11 @@
-// A replica in the simulator: the production core, its outputs sent to where they belong, and what its frames tell the
-// census.
+// A replica in the simulator: the production core, its disk, its outputs sent to where they belong, and what its frames
+// tell the census.
 
-import type { Core, ReplicaInput, ReplicaOutput } from '../../protocol/core.js';
+import type { ReplicaInput, ReplicaOutput } from '../../protocol/core.js';
 import { unreachable } from '../../protocol/core.js';
 import type { AckBatch, SessionRequest, SessionResponse } from '../../protocol/messages.js';
+import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
+import type { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import {
   describeAckBatch,
   describeCollectRequest,
@@ -11,10 +13,15 @@ import {
   describeReplicateResponse,
   describeSessionResponse,
 } from './describe.js';
+import { SimulatedDisk } from './disk.js';
 import { KnownMembers, processOf } from './members.js';
+import type { NodeReport } from './membership.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
+import { ReplicaDisk } from './replica-disk.js';
 import { copyFrame } from './wire-copy.js';
+
+const PAUSE_CHECK_US = 1000;
 
 /** One replica process. */
 export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
@@ -25,13 +32,46 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   private readonly learners = new Map<number, number>();
   /** Weak reads that came in this turn and are not answered yet. */
   private readonly freshWeakReads = new Set<string>();
+  /** Outlives the processes. */
+  readonly disk: SimulatedDisk<ReplicaBatch>;
+  /** What is on it. */
+  readonly kept: ReplicaDisk;
 
+  /** `tears` breaks C5 on purpose. */
   constructor(
     readonly index: number,
     world: World,
-    core: Core<ReplicaInput, ReplicaOutput>,
+    private core: ReplicaCore,
+    tears: boolean,
   ) {
     super(`r${index}`, world, core);
+    this.kept = new ReplicaDisk(tears);
+    this.disk = new SimulatedDisk(world, (batch) => {
+      world.note(() => `${this.name} keeps ${describeBatch(batch)}`);
+      this.kept.keep(batch);
+    });
+  }
+
+  /** For a heartbeat. */
+  report(): NodeReport {
+    const { epoch, lostEpoch, stateHash } = this.core;
+    return { epoch, lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+  }
+
+  /** The process ends with what its disk holds. */
+  crash(): void {
+    this.isAlive = false;
+    this.world.note(() => `${this.name} crashes`);
+    this.disk.crash();
+  }
+
+  /** Another process goes on with what the disk holds. */
+  revive(core: ReplicaCore, tickUs: number): void {
+    this.core = core;
+    this.replicationSource = -1;
+    this.learners.clear();
+    this.freshWeakReads.clear();
+    super.restart(core, tickUs);
   }
 
   /** `from` is the process that sent it. */
@@ -56,14 +96,8 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
     }
   }
 
-  override restart(core: Core<ReplicaInput, ReplicaOutput>, tickUs: number): void {
-    this.replicationSource = -1;
-    this.learners.clear();
-    super.restart(core, tickUs);
-  }
-
   protected override carryOut(output: ReplicaOutput): void {
-    const { world, name } = this;
+    const { world, name, life } = this;
     switch (output.kind) {
       case 'session': {
         this.observeResponse(output.client, output.frame);
@@ -77,6 +111,8 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       case 'replicate': {
         const frame = copyFrame(output.frame);
         if (frame.snapshot?.number === 0) world.census.count('snapshotSent');
+        if (frame.inquiry !== undefined) world.census.count('inquiry');
+        for (const { expiry } of frame.entries) for (const session of expiry?.sessions ?? []) world.noteEnding(session);
         for (const to of output.to) {
           const learner = this.learners.get(frame.learner) ?? -1;
           const process = frame.learner === 0 ? this.members.processAt(to) : learner;
@@ -95,12 +131,15 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
       case 'collect': {
         const frame = copyFrame(output.frame);
         for (const to of output.to) {
-          world.toWitness(name, to, { kind: 'collect', frame }, () => describeCollectRequest(frame));
+          world.toMember(name, { epoch: frame.epoch, index: to }, { kind: 'collect', frame }, () =>
+            describeCollectRequest(frame),
+          );
         }
         return;
       }
       case 'persist':
-        throw new Error(`${output.kind} is not handled yet`);
+        this.disk.write(output.batch, () => this.onKept(output, life));
+        return;
       case 'admitted':
         world.answerCall(name, output);
         if (output.response.matchSlot > 0) world.onAdmitted(this.index);
@@ -117,6 +156,17 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   protected override onTurnEnded(): void {
     this.world.census.count('weakWait', this.freshWeakReads.size);
     this.freshWeakReads.clear();
+  }
+
+  /** A process that is halted learns of it when it goes on. */
+  private onKept(output: Extract<ReplicaOutput, { kind: 'persist' }>, life: number): void {
+    if (!this.isAlive || this.life !== life) return;
+    if (this.isPaused) {
+      this.world.timeline.after(PAUSE_CHECK_US, () => this.onKept(output, life));
+      return;
+    }
+    for (const waiting of output.then) this.carryOut(waiting);
+    this.input({ kind: 'persisted', number: output.batch.number });
   }
 
   /** Over the bus, or, where there is none and the host knows it, in a frame of the stream. */
@@ -161,4 +211,12 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
     census.count('refused', frame.refusals.length);
     for (const refusal of frame.refusals) this.freshWeakReads.delete(`${client}n${refusal.nonce}`);
   }
+}
+
+function describeBatch({ number, promises, cutAfter, firstSlot, entries, checkpoint }: ReplicaBatch): string {
+  const { epoch, ledEpoch, commitSlot } = promises;
+  const cut = cutAfter === undefined ? '' : `, cut after ${cutAfter}`;
+  const state = checkpoint === undefined ? '' : `, ${checkpoint.step} to ${checkpoint.slot}`;
+  const range = entries.length === 0 ? '' : `, ${firstSlot}–${firstSlot + entries.length - 1}`;
+  return `#${number}: e${epoch} led ${ledEpoch} commit ${commitSlot}${cut}${range}${state}`;
 }

@@ -8,8 +8,9 @@ import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import type { ClientInput, ReplicaInput, WitnessInput } from '../../protocol/core.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
+import type { ReplicaImage } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
-import type { ReplicaRules } from '../../protocol/replica/rules.js';
+import { type ReplicaRules, replicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
 import type { WitnessImage } from '../../protocol/witness/persistence.js';
@@ -19,6 +20,7 @@ import type { HistoryEvent } from '../checkers/history.js';
 import { Census } from './census.js';
 import { ClientProcess } from './client-process.js';
 import { Coordination } from './coordination.js';
+import { Executions } from './executions.js';
 import { Faults } from './faults.js';
 import { clusterIdOf, createFirstConfig } from './first-config.js';
 import { Network } from './network.js';
@@ -29,7 +31,7 @@ import { ReplicaLosses } from './replica-losses.js';
 import { ReplicaProcess } from './replica-process.js';
 import { Timeline } from './timeline.js';
 import { WitnessProcess } from './witness-process.js';
-import { Workload } from './workload.js';
+import { describeEvent, Workload } from './workload.js';
 
 /** Rules that take the place of the real ones; for canaries. */
 export interface ReplacedRules {
@@ -39,6 +41,8 @@ export interface ReplacedRules {
   coordinator?: CoordinatorRules;
   /** D7: the bucket writes without comparing. */
   isBlind?: boolean;
+  /** C5: replicas' disks keep keys before they keep sessions. */
+  tearsCheckpoints?: boolean;
 }
 
 /** What a run left behind. */
@@ -49,6 +53,8 @@ export interface SimulationResult {
   finalState: Map<string, string>;
   /** What should have come to rest and did not, as sentences; empty if all is well. */
   unrest: string[];
+  /** Executions that should not have been or that are missing, as sentences. */
+  faults: string[];
   census: Census;
   /** Virtual microseconds. */
   durationUs: number;
@@ -100,6 +106,9 @@ class Simulation implements World {
   private calls = 0;
   /** Of the last list that was announced. */
   private version = 1;
+  private readonly executions = new Executions();
+  /** When the end of a session was first seen in a log. */
+  private readonly endings = new Map<number, number>();
 
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
@@ -121,10 +130,11 @@ class Simulation implements World {
       coordination: this.coordination,
       restartWitness: (index) => this.restartWitness(index),
       reviveWitness: (index) => this.reviveWitness(index),
+      restartReplica: (index) => this.restartReplica(index),
     });
     this.losses = new ReplicaLosses(this, {
       ...{ replicas: this.replicas, coordination: this.coordination, faults: this.faults },
-      restartReplica: (index) => this.restartReplica(index),
+      restartReplica: (index) => this.beginReplicaAnew(index),
     });
   }
 
@@ -157,6 +167,12 @@ class Simulation implements World {
     this.send(from, this.witnesses[index], input, describe);
   }
 
+  toMember(from: string, place: { epoch: number; index: number }, input: WitnessInput, describe: () => string): void {
+    const name = this.coordination.witnessAt(place.epoch, place.index);
+    const node = this.witnesses.find((witness) => witness.name === name);
+    this.send(from, node, input, describe);
+  }
+
   toClient(from: string, id: number, input: ClientInput, describe: () => string): void {
     this.send(from, this.clients.get(`c${id}`), input, describe);
   }
@@ -174,6 +190,12 @@ class Simulation implements World {
       this.note(() => `${from}⇝${node.name} ${describe()}`);
       node.input(input);
     });
+  }
+
+  noteEnding(session: number): void {
+    if (this.endings.has(session)) return;
+    this.census.count('sessionEnded');
+    this.endings.set(session, this.timeline.nowUs);
   }
 
   nextCall(): number {
@@ -222,16 +244,18 @@ class Simulation implements World {
   }
 
   private createNodes({ replicas, witnesses }: ClusterConfig): void {
-    const spares = Array.from({ length: this.plan.spares }, (_, at) => replicas.length + at);
-    const lives = [...replicas, ...spares.map((index) => ({ index, incarnation: 100 + index }))];
+    const spareReplicas = Array.from({ length: this.plan.spares }, (_, at) => replicas.length + at);
+    const lives = [...replicas, ...spareReplicas.map((index) => ({ index, incarnation: 100 + index }))];
     for (const { index, incarnation } of lives) {
       const core = this.createReplica(index, incarnation);
-      const node = new ReplicaProcess(index, this, core);
+      const node = new ReplicaProcess(index, this, core, this.rules.tearsCheckpoints === true);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
       this.replicaCores.push(core);
     }
-    for (const { index, incarnation } of witnesses) {
+    const spares = Array.from({ length: this.plan.spareWitnesses }, (_, count) => witnesses.length + count);
+    for (const index of [...witnesses.map((member) => member.index), ...spares]) {
+      const incarnation = 100 + index;
       const core = this.createWitness(index, incarnation);
       const node = new WitnessProcess(index, this, core);
       node.tickEvery(NODE_TICK_US + index);
@@ -241,31 +265,59 @@ class Simulation implements World {
     }
   }
 
-  private createReplica(index: number, incarnation: number): ReplicaCore {
-    const { shards, descriptorLimit, logKeptEntries, logEntriesLimit, isTight } = this.plan;
-    return new ReplicaCore({
-      ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
-      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, logEntriesLimit, snapshotPartBytes: 120 },
-      ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-      ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
-    });
-  }
-
   /** A replica begins another life, with nothing. */
-  private restartReplica(index: number): void {
+  private beginReplicaAnew(index: number): void {
     const node = this.replicas[index];
     if (node === undefined) return;
     const incarnation = 1000 + this.nextCall();
     const core = this.createReplica(index, incarnation);
     this.replicaCores[index] = core;
-    node.restart(core, NODE_TICK_US + index);
+    node.revive(core, NODE_TICK_US + index);
     this.coordination.join('replica', node, incarnation);
+  }
+
+  private createReplica(index: number, incarnation: number, image?: ReplicaImage): ReplicaCore {
+    const { shards, descriptorLimit, logKeptEntries, logEntriesLimit, durability, checkpointEntries } = this.plan;
+    const { relayAfterUs, sessionLeaseUs, isTight } = this.plan;
+    return new ReplicaCore({
+      ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
+      ...{ weakWaitUs: 20_000, relayAfterUs, sessionLeaseUs, logKeptEntries, logEntriesLimit },
+      ...{ durability, checkpointEntries, image, snapshotPartBytes: 120 },
+      ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
+      rules: this.executions.watch(this.rules.replica ?? replicaRules),
+    });
+  }
+
+  /** A replica goes on with what is on its disk, which makes it the same life; it has to ask for the configuration. */
+  private restartReplica(index: number): void {
+    const node = this.replicas[index];
+    if (node === undefined) return;
+    const incarnation = 100 + index;
+    const core = this.createReplica(index, incarnation, node.kept.image());
+    this.replicaCores[index] = core;
+    node.revive(core, NODE_TICK_US + index);
+    this.coordination.join('replica', node, incarnation);
+    let isTold = false;
+    const isMoot = (): boolean => isTold || !node.isAlive || this.replicaCores[index] !== core;
+    this.coordination.wantConfig(node.name, isMoot, (from, config) => {
+      const tell = (): void => {
+        isTold = true;
+        node.input({ kind: 'config', config });
+      };
+      this.carry(
+        from,
+        node.name,
+        () => !isMoot(),
+        tell,
+        () => `config e${config.epoch}`,
+      );
+    });
   }
 
   private createWitness(index: number, incarnation: number, image?: WitnessImage): WitnessCore {
     return new WitnessCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
-      ...{ staleAfterUs: 30_000, durability: this.plan.durability, ...(image && { image }) },
+      ...{ staleAfterUs: this.plan.relayAfterUs, durability: this.plan.durability, ...(image && { image }) },
       ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
       ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
     });
@@ -296,7 +348,7 @@ class Simulation implements World {
     for (let clientId = 1; clientId <= this.plan.clients; clientId++) {
       const core = new ClientCore({
         ...{ clusterId, clientId, config, writeSetLimit: this.plan.writeSetLimit },
-        ...{ ackWaitUs: 20_000, retryUs: 50_000 },
+        ...{ ackWaitUs: 20_000, retryUs: 50_000, aliveEveryUs: this.plan.sessionLeaseUs / 4 },
         ...(rules.session === undefined ? {} : { rules: rules.session }),
       });
       const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
@@ -312,7 +364,11 @@ class Simulation implements World {
     this.version = config.version;
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
-      this.timeline.after(this.random.below(spreadUs), () => node.input({ kind: 'config', config }));
+      this.timeline.after(this.random.below(spreadUs), () => {
+        if (!node.isAlive) return;
+        this.coordination.told(node.name, config);
+        node.input({ kind: 'config', config });
+      });
     }
     for (const client of this.clients.values()) {
       this.timeline.after(this.random.below(spreadUs), () => this.sendConfig(from, client, config));
@@ -324,7 +380,11 @@ class Simulation implements World {
       from,
       client.name,
       () => client.isAlive,
-      () => client.input({ kind: 'config', config }),
+      () => {
+        client.input({ kind: 'config', config });
+        // Whoever has a place now is called there.
+        for (const { index } of config.witnesses) client.input({ kind: 'witnessUp', witness: index });
+      },
       () => {
         return `config e${config.epoch} ${config.status === EpochStatus.open ? 'open' : 'recovering'}`;
       },
@@ -342,12 +402,28 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitness() });
     for (let count = 0; count < plan.witnessCrashes; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeWitnessDisks() });
+    if (plan.durability === 'disk') {
+      const { replicaCrashes } = this.faults;
+      const add = (count: number, strike: () => void): void => {
+        for (let left = count; left > 0; left--) strikes.push({ at: draw(), strike });
+      };
+      add(plan.replicaCrashes, () => replicaCrashes.strike());
+      add(plan.powerLosses, () => replicaCrashes.cutPower());
+      add(plan.diskObstructions, () => replicaCrashes.obstruct());
+    }
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
-    for (let count = 0; count < plan.replicaRestarts; count++)
+    // What is on a disk is not lost; in durability `disk` replicas end and go on (see above).
+    for (let count = plan.durability === 'memory' ? plan.replicaRestarts : 0; count > 0; count--)
       strikes.push({ at: draw(), strike: () => this.losses.strikeReplica() });
     for (let count = 0; count < plan.isolations; count++)
       strikes.push({ at: draw(), strike: () => this.losses.isolate() });
+    for (let count = 0; count < plan.leaderTransfers; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.transferLeader() });
+    for (let count = 0; count < plan.sessionCalls; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.openSessions() });
+    for (let count = 0; count < plan.recordRollbacks; count++)
+      strikes.push({ at: draw(), strike: () => this.coordination.rollBack() });
     strikes.sort((one, other) => one.at - other.at);
     const watch = (): void => {
       while (strikes[0] !== undefined && workload.submitted >= strikes[0].at) strikes.shift()?.strike();
@@ -370,7 +446,8 @@ class Simulation implements World {
 
   private awaitRest(untilUs: number, isFinishing: boolean): void {
     this.timeline.after(REST_CHECK_US, () => {
-      this.unrest = isFinishing ? [...this.findUnrest(), ...this.findFullPools()] : this.findUnrest();
+      this.unrest = this.findUnrest();
+      if (isFinishing) this.unrest.push(...this.findFullPools(), ...this.findLeftSessions());
       if (this.unrest.length === 0 && !isFinishing) {
         this.workload.finish();
         this.awaitRest(this.timeline.nowUs + REST_US, true);
@@ -404,7 +481,19 @@ class Simulation implements World {
   private findFullPools(): string[] {
     return this.witnessCores.flatMap((core, index) => {
       const { poolEntries = 0 } = core.stats();
-      return poolEntries === 0 || !core.isRecording ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+      const isMember = core.isRecording && core.epoch === this.coordination.config.epoch;
+      return poolEntries === 0 || !isMember ? [] : [`the pool of w${index} holds ${poolEntries} writes`];
+    });
+  }
+
+  /** Where leases are short, only sessions that somebody has open are left. */
+  private findLeftSessions(): string[] {
+    if (this.plan.sessionLeaseUs > REST_US / 4) return [];
+    const open = new Set(this.workload.sessions().map(({ session }) => session));
+    return this.replicaCores.flatMap((core, index) => {
+      if (this.replicas[index]?.isAlive !== true) return [];
+      const left = core.sessions().filter((session) => !open.has(session));
+      return left.length === 0 ? [] : [`r${index} still keeps sessions ${left.join(', ')}`];
     });
   }
 
@@ -431,11 +520,21 @@ class Simulation implements World {
 
   private result(): SimulationResult {
     const { plan, census, timeline, unrest } = this;
+    const hasEnded = (session: number) => this.replicaCores.some((core) => core.hasEnded(session));
+    const kept = this.workload.noteLosses(this.endings, hasEnded);
+    const missing = kept.filter((event) => !this.executions.has(event));
+    const faults = missing.map(
+      (event) => `${describeEvent(event)} was witnessed before its session ended, and is lost`,
+    );
+    for (const event of this.workload.never) {
+      if (this.executions.has(event)) faults.push(`${describeEvent(event)} was said never to take effect, and did`);
+    }
     return {
       plan,
       history: this.workload.history,
       finalState: this.finalState(),
       unrest,
+      faults: [...this.executions.faults, ...faults],
       census,
       durationUs: timeline.nowUs,
     };

@@ -38,6 +38,7 @@ export function judgeSeed({ seed, overrides = {}, rules = {}, transcript }: RunO
     return { seed, result: null, violations: [{ property: 'invariant', detail, events: [] }] };
   }
   const violations: Violation[] = result.unrest.map((detail) => ({ property: 'liveness', detail, events: [] }));
+  for (const detail of result.faults) violations.unshift({ property: 'exactly-once', detail, events: [] });
   // What never came to rest has no final state that a history could be held against.
   const finalState = violations.length === 0 ? result.finalState : undefined;
   const report = checkHistory(result.history, finalState);

@@ -8,6 +8,7 @@ import type {
   CoordinatorOutput,
   CoordinatorRecord,
   CoordinatorSettings,
+  HeartbeatRequest,
   StoredRecord,
 } from '../../../protocol/coordinator/types.js';
 import { NodeRole } from '../../../protocol/coordinator/types.js';
@@ -40,6 +41,8 @@ export const settings: CoordinatorSettings = {
   livenessUs: 2_000_000,
   retryUs: 250_000,
 };
+
+const NO_CONFIG = { openEpoch: 0, openVersion: 0 };
 
 /** One coordinator over a bucket. */
 export class Actor {
@@ -89,22 +92,23 @@ export class Actor {
 
   register(role: number, nodeId: string, options: { incarnation?: number; clusterId?: string; address?: string } = {}) {
     const { incarnation = incarnationOf(nodeId), clusterId = '', address = `${nodeId}:1` } = options;
-    const request = { clusterId, role, nodeId, address, incarnation };
+    const request = { clusterId, role, nodeId, address, incarnation, epoch: 0, sessionFloor: 0, ...NO_CONFIG };
     return this.run({ kind: 'register', call: ++this.#lastCall, request });
   }
 
-  heartbeat(role: number, nodeId: string, clusterId = settings.clusterIdProposal) {
-    const request = {
-      clusterId,
-      role,
-      nodeId,
-      incarnation: incarnationOf(nodeId),
-      epoch: 1,
-      lostEpoch: 0,
-      stateSlot: 0,
-      stateHash: 0,
-    };
+  /** A node says that it is there, and what else it says of itself. */
+  heartbeat(role: number, nodeId: string, said: Partial<HeartbeatRequest> = {}) {
+    const { clusterIdProposal: clusterId } = settings;
+    const life = { clusterId, role, nodeId, incarnation: incarnationOf(nodeId) };
+    const nothing = { lostEpoch: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0, config: undefined, ...NO_CONFIG };
+    const request = { ...life, epoch: 1, ...nothing, ...said };
     return this.run({ kind: 'heartbeat', call: ++this.#lastCall, request });
+  }
+
+  /** All replicas say that they are there, and know what the record knows of sessions. */
+  hearReplicas(said: Partial<HeartbeatRequest> = {}): CoordinatorOutput[] {
+    const sessionFloor = this.#bucket.stored.record?.sessionFloor ?? 0;
+    return ['r0', 'r1', 'r2'].flatMap((id) => this.heartbeat(NodeRole.replica, id, { sessionFloor, ...said }));
   }
 
   openSessions(count: number, clusterId = settings.clusterIdProposal): CoordinatorOutput[] {
@@ -184,6 +188,7 @@ export function openActor(bucket: Bucket, overrides: Partial<CoordinatorSettings
   actor.gather();
   actor.answerLead(1);
   for (const id of ['w0', 'w1', 'w2']) actor.answerStart(id);
+  actor.hearReplicas();
   return actor;
 }
 

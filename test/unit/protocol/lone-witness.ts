@@ -8,6 +8,7 @@ import type {
   ClusterConfig,
   RecordResponse,
   SessionWatermark,
+  StartRequest,
   Write,
 } from '../../../protocol/messages.js';
 import { EpochStatus, RecordStatus } from '../../../protocol/messages.js';
@@ -43,6 +44,19 @@ export function idOf({ command }: Write): string {
   return `${command?.session}#${command?.seq}`;
 }
 
+/** The start of w0, life 7, the only witness of a cluster that replica 0 leads. */
+export function createStart(
+  epoch: number,
+  committed: SessionWatermark[] = [],
+  change: Partial<ClusterConfig> = {},
+): StartRequest {
+  const witnesses = [{ id: 'w0', index: 0, address: '', incarnation: 7 }];
+  const replicas = [{ id: 'r0', index: 0, address: '', incarnation: 1 }];
+  const shape = { replicas, witnesses, fastQuorum: 1, leader: 0, natsUrl: '', version: 1 };
+  const config = { clusterId: CLUSTER, epoch, status: EpochStatus.open, openSlot: 1, ...shape, ...change };
+  return { config, witnessId: 'w0', committed };
+}
+
 /** A started witness, w0 of a cluster of one, led by replica 0 in epoch 1. */
 export class LoneWitness {
   readonly core: WitnessCore;
@@ -64,11 +78,7 @@ export class LoneWitness {
   }
 
   start(epoch: number, committed: SessionWatermark[] = [], change: Partial<ClusterConfig> = {}): WitnessOutput[] {
-    const witnesses = [{ id: 'w0', index: 0, address: '', incarnation: 7 }];
-    const replicas = [{ id: 'r0', index: 0, address: '', incarnation: 1 }];
-    const shape = { replicas, witnesses, fastQuorum: 1, leader: 0, natsUrl: '', version: 1 };
-    const config = { clusterId: CLUSTER, epoch, status: EpochStatus.open, openSlot: 1, ...shape, ...change };
-    return this.step({ kind: 'start', call: 1, request: { config, witnessId: 'w0', committed } });
+    return this.step({ kind: 'start', call: 1, request: createStart(epoch, committed, change) });
   }
 
   seal(epoch: number): WitnessOutput[] {

@@ -9,6 +9,7 @@ import type {
   Operation,
   ReplicaInput,
   ReplicaOutput,
+  ResolvedOutcome,
   WitnessInput,
   WitnessOutput,
 } from '../../../protocol/core.js';
@@ -49,6 +50,8 @@ export interface StoryOptions {
   logEntriesLimit?: number;
   /** Size that closes a part of a snapshot. */
   snapshotPartBytes?: number;
+  /** Silence after which a session is taken for gone; long unless set. */
+  sessionLeaseUs?: number;
   broken?: BrokenRules;
 }
 
@@ -56,6 +59,10 @@ export interface StoryOptions {
 export interface Call {
   answer: Answer | undefined;
   refused: string | undefined;
+  /** Why there will be no answer. */
+  failed: string | undefined;
+  /** Answer to a question about a write. */
+  resolved: ResolvedOutcome | undefined;
   /** Levels that a weak write has reached after `local`. */
   levels: string[];
   /** Named attempts of a traced read. */
@@ -92,6 +99,13 @@ function matches(name: string, pattern: string): boolean {
     .some((one) => one === '*' || one === name || (one.endsWith('*') && name.startsWith(one[0]!)));
 }
 
+function createCall(): Call {
+  return {
+    ...{ answer: undefined, refused: undefined, failed: undefined, resolved: undefined },
+    ...{ levels: [], attempts: [], numbered: false },
+  };
+}
+
 /** The cluster and its post. */
 export class Story {
   readonly replicas: ReplicaCore[] = [];
@@ -100,6 +114,8 @@ export class Story {
   readonly mail: Mail[] = [];
   /** `configWanted` epochs by client name, as they came. */
   readonly wanted: string[] = [];
+  /** Sessions that clients were told have ended, as they came. */
+  readonly expired: { session: number; lost: number[] }[] = [];
   /** Answers to `Lead`, as they came. */
   readonly led: LeadResponse[] = [];
   /** Who leads an epoch, where that is not whom the configuration in force names. */
@@ -118,7 +134,7 @@ export class Story {
 
   constructor(options: StoryOptions = {}) {
     const { replicas = 3, witnesses = 3, fastQuorum = witnesses, clients = 3, broken = {} } = options;
-    const { logKeptEntries = 1024 } = options;
+    const { logKeptEntries = 1024, sessionLeaseUs = 60_000_000 } = options;
     const member = (kind: string) => (_: unknown, index: number) => {
       return { id: `${kind}${index}`, index, address: '', incarnation: 100 + index };
     };
@@ -138,7 +154,7 @@ export class Story {
     const { logEntriesLimit = 262_144, snapshotPartBytes = 1 << 20 } = options;
     const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries, logEntriesLimit };
     const rules = { ...replicaRules, ...broken.replica };
-    this.#replicaOptions = { ...common, ...limits, snapshotPartBytes, rules };
+    this.#replicaOptions = { ...common, ...limits, snapshotPartBytes, sessionLeaseUs, rules };
     for (const { index, incarnation } of this.config.replicas) this.startReplica(index, incarnation);
     for (const { id, incarnation } of this.config.witnesses) {
       this.witnesses.push(
@@ -164,9 +180,18 @@ export class Story {
 
   submit(client: number, operation: Operation, session = client): Call {
     const number = ++this.#lastCall;
-    const call: Call = { answer: undefined, refused: undefined, levels: [], attempts: [], numbered: false };
+    const call = createCall();
     this.#calls.set(number, call);
     this.toClient(client, { kind: 'submit', session, call: number, operation, isTraced: false });
+    return call;
+  }
+
+  /** Asks what became of a write; `settles` ends its session for that. */
+  resolve(client: number, id: { session: number; seq: number }, settles = false): Call {
+    const number = ++this.#lastCall;
+    const call = createCall();
+    this.#calls.set(number, call);
+    this.toClient(client, { kind: 'resolve', call: number, ...id, settles });
     return call;
   }
 
@@ -407,6 +432,9 @@ export class Story {
       case 'configWanted':
         this.wanted.push(`${from}:${sent.epoch}`);
         return;
+      case 'sessionExpired':
+        this.expired.push({ session: sent.session, lost: sent.lost });
+        return;
       default:
         return this.#note(sent);
     }
@@ -421,6 +449,8 @@ export class Story {
     } else if (sent.kind === 'refused') call.refused = sent.reason;
     else if (sent.kind === 'numbered') call.numbered = true;
     else if (sent.kind === 'attempt') call.attempts.push(sent.nonce);
+    else if (sent.kind === 'failed') call.failed = sent.reason;
+    else if (sent.kind === 'resolved') call.resolved = sent.outcome;
     else call.levels.push(sent.level);
   }
 

@@ -78,6 +78,14 @@ export interface RegisterRequest {
   address: string;
   /** Random number of this process's life. */
   incarnation: number;
+  /** Its epoch; 0 if it never had one. */
+  epoch: number;
+  /** Highest session floor that this life was ever told; 0 for none. */
+  sessionFloor: number;
+  /** Epoch of the latest open configuration that this life was told; 0 for none. */
+  openEpoch: number;
+  /** Version of that configuration. */
+  openVersion: number;
 }
 
 /** The node is known. */
@@ -86,6 +94,8 @@ export interface RegisterResponse {
   clusterId: string;
   /** How often to send heartbeats, microseconds. */
   heartbeatUs: number;
+  /** Lowest session id that no coordinator has reserved. The node keeps it in mind and says it again (F8). */
+  sessionFloor: number;
 }
 
 /** A node is still there. */
@@ -106,6 +116,16 @@ export interface HeartbeatRequest {
   stateSlot: number;
   /** Replica: hash of the state after that slot, equal on replicas with equal state. */
   stateHash: number;
+  /** Highest session floor that this life was ever told; 0 for none. */
+  sessionFloor: number;
+  /** The latest open configuration that the node was told, if the coordinator's last answer spoke of an older one (D9). */
+  config:
+    | ClusterConfig
+    | undefined;
+  /** Its epoch, also where the configuration itself is not sent; 0 for none. */
+  openEpoch: number;
+  /** Its version. */
+  openVersion: number;
 }
 
 /** The heartbeat was noted. */
@@ -114,6 +134,10 @@ export interface HeartbeatResponse {
   epoch: number;
   /** Not empty: this node's state differs from what the others agree on, as told here; it has to stop. */
   stop: string;
+  /** Version of the configuration of that epoch; 0 while it is not open. */
+  version: number;
+  /** Lowest session id that no coordinator has reserved. The node keeps it in mind and says it again (F8). */
+  sessionFloor: number;
 }
 
 /** Asks for session ids. */
@@ -407,7 +431,17 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { clusterId: "", role: 0, nodeId: "", address: "", incarnation: 0 };
+  return {
+    clusterId: "",
+    role: 0,
+    nodeId: "",
+    address: "",
+    incarnation: 0,
+    epoch: 0,
+    sessionFloor: 0,
+    openEpoch: 0,
+    openVersion: 0,
+  };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -426,6 +460,18 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.incarnation !== 0) {
       writer.uint32(40).uint64(message.incarnation);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(48).uint64(message.epoch);
+    }
+    if (message.sessionFloor !== 0) {
+      writer.uint32(56).uint64(message.sessionFloor);
+    }
+    if (message.openEpoch !== 0) {
+      writer.uint32(64).uint64(message.openEpoch);
+    }
+    if (message.openVersion !== 0) {
+      writer.uint32(72).uint64(message.openVersion);
     }
     return writer;
   },
@@ -483,6 +529,38 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.incarnation = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sessionFloor = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.openEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -505,12 +583,16 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     message.nodeId = object.nodeId ?? "";
     message.address = object.address ?? "";
     message.incarnation = object.incarnation ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.sessionFloor = object.sessionFloor ?? 0;
+    message.openEpoch = object.openEpoch ?? 0;
+    message.openVersion = object.openVersion ?? 0;
     return message;
   },
 };
 
 function createBaseRegisterResponse(): RegisterResponse {
-  return { clusterId: "", heartbeatUs: 0 };
+  return { clusterId: "", heartbeatUs: 0, sessionFloor: 0 };
 }
 
 export const RegisterResponse: MessageFns<RegisterResponse> = {
@@ -520,6 +602,9 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
     }
     if (message.heartbeatUs !== 0) {
       writer.uint32(16).uint64(message.heartbeatUs);
+    }
+    if (message.sessionFloor !== 0) {
+      writer.uint32(24).uint64(message.sessionFloor);
     }
     return writer;
   },
@@ -553,6 +638,14 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
             message.heartbeatUs = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sessionFloor = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -572,12 +665,26 @@ export const RegisterResponse: MessageFns<RegisterResponse> = {
     const message = createBaseRegisterResponse();
     message.clusterId = object.clusterId ?? "";
     message.heartbeatUs = object.heartbeatUs ?? 0;
+    message.sessionFloor = object.sessionFloor ?? 0;
     return message;
   },
 };
 
 function createBaseHeartbeatRequest(): HeartbeatRequest {
-  return { clusterId: "", nodeId: "", role: 0, incarnation: 0, epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+  return {
+    clusterId: "",
+    nodeId: "",
+    role: 0,
+    incarnation: 0,
+    epoch: 0,
+    lostEpoch: 0,
+    stateSlot: 0,
+    stateHash: 0,
+    sessionFloor: 0,
+    config: undefined,
+    openEpoch: 0,
+    openVersion: 0,
+  };
 }
 
 export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
@@ -605,6 +712,18 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
     if (message.stateHash !== 0) {
       writer.uint32(64).uint64(message.stateHash);
+    }
+    if (message.sessionFloor !== 0) {
+      writer.uint32(72).uint64(message.sessionFloor);
+    }
+    if (message.config !== undefined) {
+      ClusterConfig.encode(message.config, writer.uint32(82).fork()).join();
+    }
+    if (message.openEpoch !== 0) {
+      writer.uint32(88).uint64(message.openEpoch);
+    }
+    if (message.openVersion !== 0) {
+      writer.uint32(96).uint64(message.openVersion);
     }
     return writer;
   },
@@ -686,6 +805,38 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.stateHash = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.sessionFloor = longToNumber(reader.uint64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.config = ClusterConfig.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.openEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.openVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -711,12 +862,18 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     message.lostEpoch = object.lostEpoch ?? 0;
     message.stateSlot = object.stateSlot ?? 0;
     message.stateHash = object.stateHash ?? 0;
+    message.sessionFloor = object.sessionFloor ?? 0;
+    message.config = (object.config !== undefined && object.config !== null)
+      ? ClusterConfig.fromPartial(object.config)
+      : undefined;
+    message.openEpoch = object.openEpoch ?? 0;
+    message.openVersion = object.openVersion ?? 0;
     return message;
   },
 };
 
 function createBaseHeartbeatResponse(): HeartbeatResponse {
-  return { epoch: 0, stop: "" };
+  return { epoch: 0, stop: "", version: 0, sessionFloor: 0 };
 }
 
 export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
@@ -726,6 +883,12 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
     }
     if (message.stop !== "") {
       writer.uint32(18).string(message.stop);
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).uint64(message.version);
+    }
+    if (message.sessionFloor !== 0) {
+      writer.uint32(32).uint64(message.sessionFloor);
     }
     return writer;
   },
@@ -759,6 +922,22 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
             message.stop = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sessionFloor = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -778,6 +957,8 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
     const message = createBaseHeartbeatResponse();
     message.epoch = object.epoch ?? 0;
     message.stop = object.stop ?? "";
+    message.version = object.version ?? 0;
+    message.sessionFloor = object.sessionFloor ?? 0;
     return message;
   },
 };

@@ -1,0 +1,33 @@
+// Entries and writes as nodes keep them on disk: the same bytes as on the wire, without a frame around them. What a disk
+// gives back has passed a checksum, so nothing is checked here but that it is well-formed.
+
+import type { CheckedWrite, LogEntry } from '../protocol/messages.js';
+import { LogEntry as LogEntryWire } from './gen/curpho/v1/replica.js';
+import { Write as WriteWire } from './gen/curpho/v1/types.js';
+import { NumberReader, NumberWriter } from './number-wire.js';
+
+/** Kept for its buffer; `finish` copies out of it. */
+const writer = new NumberWriter();
+
+export function encodeLogEntry(entry: LogEntry): Uint8Array {
+  LogEntryWire.encode(entry, writer);
+  return writer.finish();
+}
+
+/** @throws Error if the bytes are no entry. */
+export function decodeLogEntry(bytes: Uint8Array): LogEntry {
+  return LogEntryWire.decode(new NumberReader(bytes));
+}
+
+export function encodeWrite(write: CheckedWrite): Uint8Array {
+  WriteWire.encode(write, writer);
+  return writer.finish();
+}
+
+/** @throws Error if the bytes are no write with a command. */
+export function decodeWrite(bytes: Uint8Array): CheckedWrite {
+  const write = WriteWire.decode(new NumberReader(bytes));
+  const { command } = write;
+  if (command === undefined) throw new Error('a write without a command');
+  return { ...write, command };
+}
