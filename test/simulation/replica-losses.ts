@@ -2,15 +2,21 @@
 // live, and the bound on both: a majority of the lives that the record names is always there.
 
 import type { Coordination } from './coordination.js';
-import type { Faults } from './faults.js';
 import type { World } from './node.js';
 import type { ReplicaProcess } from './replica-process.js';
+
+/** What else strikes replicas. */
+export interface ReplicaFaults {
+  loseReplica(replica: ReplicaProcess): void;
+  reviveReplica(replica: ReplicaProcess): void;
+  strikeLeader(isSecond: boolean): void;
+}
 
 /** What is struck. */
 export interface ReplicaLossTargets {
   replicas: readonly ReplicaProcess[];
   coordination: Coordination;
-  faults: Faults;
+  faults: ReplicaFaults;
   restartReplica(index: number): void;
 }
 

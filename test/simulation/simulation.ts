@@ -491,7 +491,7 @@ class Simulation implements World {
     if (this.plan.sessionLeaseUs > REST_US / 4) return [];
     const open = new Set(this.workload.sessions().map(({ session }) => session));
     return this.replicaCores.flatMap((core, index) => {
-      if (this.replicas[index]?.isAlive !== true) return [];
+      if (!this.livingMembers().includes(core)) return [];
       const left = core.sessions().filter((session) => !open.has(session));
       return left.length === 0 ? [] : [`r${index} still keeps sessions ${left.join(', ')}`];
     });
