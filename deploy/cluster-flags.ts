@@ -30,6 +30,7 @@ Usage: npm run cluster -- [flags]
   --shards <n>            parts into which key map and witness pool are split
   --batch-delay <us>      microseconds to gather before frames leave; 0 is the end of the event-loop turn
   --ack-transport <t>     nats or stream: how weak acknowledgements travel
+  --durability <d>        memory, or disk: what was answered is found again after the end of any process
   --scheduling <policy>   batch or normal; default is batch where chrt can set it (docs/BENCHMARKS.md)
   --nats-server <path>    nats-server program; default is to look for it
   --nats-url <url>        use a running NATS server with JetStream instead
@@ -56,6 +57,7 @@ const OPTIONS = {
   shards: { type: 'string' },
   'batch-delay': { type: 'string' },
   'ack-transport': { type: 'string' },
+  durability: { type: 'string' },
   scheduling: { type: 'string' },
   'nats-server': { type: 'string' },
   'nats-url': { type: 'string' },
@@ -79,6 +81,7 @@ export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
     shards: parseCount('shards', values.shards, [1, 65_536]),
     batchDelayUs: parseCount('batch-delay', values['batch-delay'], [0, 1_000_000]),
     ackTransport: parseChoice('ack-transport', values['ack-transport'], ['nats', 'stream']),
+    durability: parseChoice('durability', values.durability, ['memory', 'disk']),
     otlpUrl: values['otlp-url'],
     logLevel: values['log-level'],
   });

@@ -37,7 +37,7 @@ export interface LocalClusterOptions {
   scheduling?: Scheduling;
   /** Flags of Node for every service, such as `--cpu-prof`. */
   nodeArgs?: readonly string[];
-  /** Directory for logs and NATS's files, kept afterwards; default is a temporary one, removed at the end. */
+  /** Directory for logs, NATS's files and, in durability `disk`, what nodes keep; stays afterwards; default is a temporary one, removed at the end. */
   dataDir?: string;
   /** Told in one line what happens: a service that is ready, the epoch that opened, a child that died. */
   onLog?: (line: string) => void;
@@ -81,11 +81,11 @@ export interface LocalCluster {
    */
   kill(name: string, signal: NodeJS.Signals): void;
   /**
-   * Starts a process that has ended again: same name, same files, and where others must find it, the same address.
+   * Starts a process that has ended, or was told to by `kill`, again: same name, same files, and where others must find it, the same address.
    * Resolves when it says that it is ready; whether the cluster has taken it back is the coordinators' business. Its entry
    * in `services` gets the new address and process number, its log a file of its own. `isWiped` takes away first what it
    * had on disk.
-   * @throws RangeError if there is no such process, Error if it has not ended, or does not come up in `startMs`.
+   * @throws RangeError if there is no such process, Error if it runs, or does not come up in `startMs`.
    */
   restart(name: string, options?: { isWiped?: boolean }): Promise<void>;
 }
@@ -228,7 +228,9 @@ class StartingCluster {
 
   async #start(launch: Launch, deadline: number): Promise<ServiceProcess> {
     const { serviceSettings: settings = {}, nodeArgs = [] } = this.#options;
-    const { role, index, args } = launch;
+    const { role, index } = launch;
+    const isKeeping = settings.durability === 'disk' && role !== 'coordinator';
+    const args = isKeeping ? [...launch.args, '--data-dir', join(this.#directory, `${role}-${index}`)] : launch.args;
     launch.lives++;
     const place = { life: launch.lives, logDir: this.#directory, guard: this.#guard, scheduling: this.#scheduling };
     const service = startService({ role, index, args, settings, nodeArgs, ...place });
@@ -242,6 +244,8 @@ class StartingCluster {
 
   async #restart(name: string, isWiped: boolean): Promise<void> {
     const running = this.#findProcess(name);
+    // Who was told to end may take a moment.
+    if (this.#expected.has(running)) await running.ended;
     if (!running.isEnded) throw new Error(`${name} cannot be started again while it runs`);
     if (this.#stopping !== null) throw new Error('the cluster is being stopped');
     if (isWiped) rmSync(this.#storeOf(name), { recursive: true, force: true });
@@ -253,16 +257,20 @@ class StartingCluster {
       if (entry !== undefined) entry.pid = pid;
       return;
     }
-    // Clients and nodes were told where coordinators are, and nobody tells them anew.
+    // Clients and nodes were told where coordinators are, and nobody tells them anew; nor where a member is that stays one.
     const listens = launch.args.includes('--listen');
-    if (launch.role === 'coordinator' && !listens) launch.args = [...launch.args, '--listen', entry?.address ?? ''];
+    const staysMember = this.#options.serviceSettings?.durability === 'disk';
+    if ((launch.role === 'coordinator' || staysMember) && !listens)
+      launch.args = [...launch.args, '--listen', entry?.address ?? ''];
     const service = await this.#start(launch, deadline);
     if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });
   }
 
   /** Directory in which a process keeps what outlives it. */
   #storeOf(name: string): string {
-    return name === 'nats' ? join(this.#directory, 'nats', 'jetstream') : join(this.#directory, name);
+    const launch = this.#launches.get(name);
+    if (launch === undefined) return join(this.#directory, 'nats', 'jetstream');
+    return join(this.#directory, `${launch.role}-${launch.index}`);
   }
 
   #watch(child: GuardedProcess): void {

@@ -18,6 +18,8 @@ export interface ServiceSettings {
   /** Microseconds to gather before frames leave; 0 is the end of the event-loop turn. */
   batchDelayUs?: number;
   ackTransport?: 'nats' | 'stream';
+  /** Whether replicas and witnesses find again after their end what they answered. */
+  durability?: 'memory' | 'disk';
   /** Collector that takes the spans of replicas and witnesses. */
   otlpUrl?: string;
   logLevel?: string;
@@ -26,8 +28,8 @@ export interface ServiceSettings {
 /** Which flags a role takes from the settings. */
 const FLAGS: Readonly<Record<ServiceRole, readonly (keyof ServiceSettings)[]>> = {
   coordinator: ['logLevel'],
-  replica: ['descriptorLimit', 'shards', 'batchDelayUs', 'ackTransport', 'otlpUrl', 'logLevel'],
-  witness: ['shards', 'batchDelayUs', 'otlpUrl', 'logLevel'],
+  replica: ['descriptorLimit', 'shards', 'batchDelayUs', 'ackTransport', 'durability', 'otlpUrl', 'logLevel'],
+  witness: ['shards', 'batchDelayUs', 'durability', 'otlpUrl', 'logLevel'],
 };
 
 /** A service that was started. */

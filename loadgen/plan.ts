@@ -86,6 +86,8 @@ export interface LoadPlan {
   batchDelayUs: number;
   /** Where acknowledgements of weak writes come from. */
   ackTransport: 'nats' | 'stream';
+  /** Whether nodes find again after their end what they answered; null where an existing cluster decides. */
+  durability: 'memory' | 'disk' | null;
   /** How the operating system schedules the processes that this run starts. */
   scheduling: Scheduling;
   /** OTLP/gRPC endpoint for spans; null for none of the user's. */
@@ -134,6 +136,7 @@ export interface RawFlags {
   shards?: string;
   batchDelay?: string;
   ackTransport?: string;
+  durability?: string;
   scheduling?: string;
   otlp?: string;
   traceRatio?: string;
@@ -163,6 +166,7 @@ export const SWEEP_DEFAULTS: PlanDefaults = { threads: [2, 4, 6, 8], iterations:
 /** Defaults of `study`: the sweep with enough traces to show where time goes, too few to cost throughput. */
 export const STUDY_DEFAULTS: PlanDefaults = { ...SWEEP_DEFAULTS, traceRatio: 0.0002 };
 
+const DURABILITIES = ['memory', 'disk'] as const;
 const OTLP_TRACE_RATIO = 0.01;
 const SETTLE_MS = 1000;
 
@@ -198,6 +202,7 @@ export function parsePlan(flags: RawFlags, defaults: PlanDefaults): LoadPlan {
     shards: flags.shards === undefined ? null : whole('--shards', flags.shards, 1, 65_536),
     batchDelayUs: whole('--batch-delay', flags.batchDelay, 0, BATCH_DELAY_US_LIMIT, 0),
     ackTransport: choice('--ack-transport', flags.ackTransport, 'nats', ['nats', 'stream']),
+    durability: ownCluster ? choice('--durability', flags.durability, 'memory', DURABILITIES) : null,
     scheduling: choice('--scheduling', flags.scheduling, defaultScheduling(), ['batch', 'normal']),
     otlpUrl: flags.otlp === undefined ? null : parseOtlp('--otlp', flags.otlp),
     traceRatio: ratio('--trace-ratio', flags.traceRatio, defaultTraceRatio(flags, defaults)),
@@ -272,7 +277,7 @@ function refuseContradictions(flags: RawFlags): void {
   }
   if (flags.target !== undefined) {
     refuseTogether(
-      { '--descriptor-limit': flags.descriptorLimit, '--shards': flags.shards },
+      { '--descriptor-limit': flags.descriptorLimit, '--shards': flags.shards, '--durability': flags.durability },
       'is a setting of the services: it cannot be given together with --target',
     );
   }

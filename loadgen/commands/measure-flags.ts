@@ -54,6 +54,7 @@ function addClusterFlags(command: Command): void {
     .option('--shards <n>', 'parts of the key map and of the witness pool')
     .option('--batch-delay <µs>', 'gathering time of a frame; 0 ends it with the event-loop turn (default 0)')
     .option('--ack-transport <way>', 'nats or stream (default nats)')
+    .option('--durability <where>', 'memory or disk, of the local cluster (default memory)')
     .option('--scheduling <policy>', 'batch or normal, for every process started here (default batch)');
 }
 

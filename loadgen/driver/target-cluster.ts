@@ -42,6 +42,7 @@ export async function openTargetCluster(plan: LoadPlan, otlpUrl: string): Promis
         ...(plan.shards === null ? {} : { shards: plan.shards }),
         batchDelayUs: plan.batchDelayUs,
         ackTransport: plan.ackTransport,
+        ...(plan.durability === null ? {} : { durability: plan.durability }),
         ...(otlpUrl === '' ? {} : { otlpUrl }),
       },
     });

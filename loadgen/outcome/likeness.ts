@@ -45,6 +45,7 @@ const WEIGHTS: Record<keyof LoadPlan, Weight> = {
   shards: 'equal',
   batchDelayUs: 'equal',
   ackTransport: 'equal',
+  durability: (plan) => (plan.target === null ? (plan.durability ?? 'memory') : undefined),
   scheduling: 'equal',
   traceRatio: 'equal',
   otlpUrl: 'free',

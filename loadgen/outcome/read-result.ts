@@ -136,6 +136,8 @@ const plan = z.object({
   shards: count.nullable(),
   batchDelayUs: count,
   ackTransport: z.enum(['nats', 'stream']),
+  // Results of before there was a choice are of nodes that kept nothing.
+  durability: z.enum(['memory', 'disk']).nullable().default('memory'),
   scheduling: z.enum(['batch', 'normal']),
   otlpUrl: text.nullable(),
   traceRatio: number,

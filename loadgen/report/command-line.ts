@@ -30,6 +30,7 @@ function listFlags(plan: LoadPlan): [string, string | number | true][] {
     ['--shards', plan.shards],
     ['--batch-delay', plan.batchDelayUs],
     ['--ack-transport', plan.ackTransport],
+    ['--durability', plan.durability],
     ['--scheduling', plan.scheduling],
     ['--otlp', plan.otlpUrl],
     ['--trace-ratio', plan.traceRatio],

@@ -299,7 +299,7 @@ function describeKeys(plan: LoadPlan): string {
 function describeCluster(plan: LoadPlan): string {
   const where =
     plan.target === null
-      ? `local, descriptor limit ${plan.descriptorLimit}, shards ${plan.shards ?? 'default'}`
+      ? `local, durability ${plan.durability}, descriptor limit ${plan.descriptorLimit}, shards ${plan.shards ?? 'default'}`
       : plan.target;
   return `${where}; batch delay ${plan.batchDelayUs} µs; acknowledgements by ${plan.ackTransport}; ${plan.scheduling} scheduling`;
 }

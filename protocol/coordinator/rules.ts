@@ -39,6 +39,8 @@ export interface CoordinatorRules {
   hasCaughtUp(answer: AdmitResponse): boolean;
   /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
   mayReadPool(isSealed: boolean): boolean;
+  /** D4: whether a recovered write follows on what is recovered of its session. */
+  followsOn(seq: number, recoveredThrough: number): boolean;
   /** Which of `count` writes that may come next in a merged replay does, 0 to count − 1: any will do. */
   pickNext(count: number): number;
 }
@@ -64,5 +66,6 @@ export const coordinatorRules: CoordinatorRules = {
   isSealed: (sealed, quorums) => sealed >= quorums.recovery,
   hasCaughtUp: ({ matchSlot }) => matchSlot > 0,
   mayReadPool: (isSealed) => isSealed,
+  followsOn: (seq, recoveredThrough) => seq === recoveredThrough + 1,
   pickNext: () => 0,
 };

@@ -85,8 +85,8 @@ export class Leader {
     this.#adoptTail();
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
-      if (command === undefined || command.seq !== this.orderedThrough(command.session) + 1) continue;
-      if (this.#endings.isEnding(command.session)) continue;
+      if (command === undefined || this.#endings.isEnding(command.session)) continue;
+      if (!node.rules.mayReplay(command.seq, this.orderedThrough(command.session))) continue;
       this.#append(copyCommand(command, node.slab), 0, false);
     }
     this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined, expiry: undefined });

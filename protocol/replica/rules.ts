@@ -26,6 +26,8 @@ export interface ReplicaRules {
    * witnesses, share somebody with those. This replica is one of `replicas`.
    */
   mayEnd(answered: { replicas: number; witnesses: number }, quorums: Quorums): boolean;
+  /** D5: whether a recovered write is appended: if the log lacks it and it follows on what the log has of its session. */
+  mayReplay(seq: number, orderedThrough: number): boolean;
   /** C1 for reads: whether all writes of the session up to the barrier have their slot. */
   passesBarrier(barrier: number, orderedThrough: number): boolean;
   /**
@@ -102,6 +104,7 @@ export const replicaRules: ReplicaRules = {
   isEnded: (session, ended) => ended.has(session),
   mayEnd: ({ replicas, witnesses }, quorums) =>
     replicas >= quorums.majority && witnesses >= quorums.witnesses - quorums.fast + 1,
+  mayReplay: (seq, orderedThrough) => seq === orderedThrough + 1,
   passesBarrier: (barrier, orderedThrough) => barrier <= orderedThrough,
   mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
   isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,

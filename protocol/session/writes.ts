@@ -163,7 +163,7 @@ export class Writes {
     const session = this.#context.sessions.get(reply.session);
     if (session === undefined) return;
     const op = session.writes.get(reply.seq) ?? session.unanswered.get(reply.seq);
-    if (reply.committed) {
+    if (this.#context.rules.isFinal(reply)) {
       if (op !== undefined && reply.result !== undefined) this.#finish(op, reply.result, { slot: reply.slot, epoch });
     } else if (op !== undefined && isCurrent && op.leader === null) {
       op.leader = { ok: reply.ok, slot: reply.slot, result: reply.result };

@@ -4,6 +4,7 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import {
   CoordinatorClient,
+  type HeartbeatRequest,
   type HeartbeatResponse,
   NodeRole,
   type RegisterResponse,
@@ -16,14 +17,8 @@ import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
 
-/** What a heartbeat says of a node's state. */
-export interface NodeState {
-  /** The node's epoch, if a former process of this life led it and nobody does now (C4). Else 0. */
-  lostEpoch: number;
-  /** Slot of `stateHash`, 0 if there is none. */
-  stateSlot: number;
-  stateHash: number;
-}
+/** What a replica says of its state, besides its epoch. */
+export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {

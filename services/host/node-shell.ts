@@ -80,8 +80,8 @@ export class NodeShell {
 
   /**
    * Binds the server, whose services were added before, and opens what the node keeps.
-   * @throws ConfigError if the address or the data directory cannot be had, if there is no way to learn the cluster's id,
-   *   if spans are to go to what is no address, or if the node was told to stop and nobody has looked at it since.
+   * @throws ConfigError if the address or the data directory cannot be had, if there is no way to learn the cluster's id, if
+   *   spans are to go to what is no address, or if the node was told to stop and nobody has looked at it since.
    * @throws DamageError if what was kept cannot be trusted.
    */
   async open(): Promise<void> {
@@ -90,10 +90,10 @@ export class NodeShell {
       throw new ConfigError('coordinators: must name at least one coordinator where cluster-id is not set');
     }
     checkOtlpUrl(config.otlpUrl);
-    if (config.durability === 'disk' && config.dataDir === '') {
-      throw new ConfigError('data-dir: must be set where durability is disk');
+    if (config.durability === 'disk') {
+      if (config.dataDir === '') throw new ConfigError('data-dir: must be set where durability is disk');
+      assertNotStopped(config.dataDir);
     }
-    if (config.dataDir !== '') assertNotStopped(config.dataDir);
     const bound = await bindServer(this.server, config.listen);
     this.address = config.advertise === '' ? bound : config.advertise;
     this.nodeId = config.nodeId === '' ? `${role}@${this.address}` : config.nodeId;
@@ -181,7 +181,7 @@ export class NodeShell {
   readonly onStop = (reason: string): void => {
     const { config, onStopped } = this.options;
     this.log.fatal({ reason }, 'told to stop');
-    if (config.dataDir !== '') writeStopMarker(config.dataDir, reason);
+    if (config.durability === 'disk') writeStopMarker(config.dataDir, reason);
     if (onStopped === undefined) process.exit(ExitCode.toldToStop);
     onStopped(reason);
   };

@@ -11,8 +11,12 @@ export async function benchQuiet({ signal, threads, durationS }: BenchContext): 
   const stage = await openBenchStage();
   try {
     const load = { target: stage.cluster.target, windows: 1, windowS: durationS, warmupS: WARMUP_S, threads, signal };
-    const result = await runMeasuredLoad({ ...load, onWindow: () => undefined });
-    const longestMs = stage.probe.longestGapMs(0, Number.POSITIVE_INFINITY);
+    let beganMs = 0;
+    const onWindow = (): void => {
+      beganMs = performance.now();
+    };
+    const result = await runMeasuredLoad({ ...load, onWindow });
+    const longestMs = stage.probe.longestGapMs(beganMs, Number.POSITIVE_INFINITY);
     const { written, lost } = await stage.probe.stop();
     await stage.view.ask();
     const viewChanges = (stage.view.config?.epoch ?? 0) - 1;

@@ -48,7 +48,7 @@ const IN_FLIGHT_LIMIT = 2000;
 const UNWRITTEN_LIMIT = 20_000;
 const TICK_MS = 4;
 /** A weak write is waited for until it is committed, however long nobody leads. */
-const WEAK_WRITE_MS = 120_000;
+const WEAK_WRITE_MS = 60_000;
 const STRONG = { consistency: 'strong' } as const;
 const WEAK = { consistency: 'weak', deadlineMs: WEAK_WRITE_MS } as const;
 

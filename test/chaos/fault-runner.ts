@@ -39,6 +39,8 @@ export interface FaultStage {
 
 /** Longer than a view change, a register with its patience for names, and a snapshot take. */
 const RECOVERY_MS = 20_000;
+/** How long everything is late before a leader goes. */
+const LATE_MS = 500;
 const DOORS: Partial<Record<PlannedFault['action'], Partial<DoorState>>> = {
   cut: { isCut: true },
   partition: { holdsIn: true, holdsOut: true },
@@ -75,6 +77,8 @@ export class FaultRunner {
     if (before === null || target === null || reason !== null) {
       return { ...executed, target: '', recoveredUs: beganUs, note: reason ?? '' };
     }
+    await this.#loseFlight(fault, target, before);
+    executed.beganUs = nowUs();
     this.#inject(fault, target);
     await pause(fault.durationS * 1000, undefined, { signal }).catch(() => undefined);
     executed.note = await this.#heal(fault, target);
@@ -127,6 +131,18 @@ export class FaultRunner {
     return left(replicas) >= quorums.majority
       ? null
       : `${lost.join(' and ')} did not come back: no majority would be left`;
+  }
+
+  /** Makes what goes to the other replicas late, and then loses what is under way to them. */
+  async #loseFlight({ lostMs }: PlannedFault, target: string, { replicas }: ClusterConfig): Promise<void> {
+    if (lostMs === 0) return;
+    const others = replicas.filter(({ id }) => id !== target).map(({ id }) => this.#stage.doors.get(id));
+    for (const door of others) door?.set({ delayMs: lostMs });
+    await pause(LATE_MS, undefined, { signal: this.#stage.signal }).catch(() => undefined);
+    for (const door of others) {
+      door?.set({ isCut: true });
+      door?.set({});
+    }
   }
 
   #inject({ action, delayMs, jitterMs }: PlannedFault, target: string): void {

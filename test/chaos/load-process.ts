@@ -68,7 +68,8 @@ export class LoadProcess {
   /** Ends the load; resolves with whether everything under way came to its end and the store could be read in time. */
   async finish(limitMs: number): Promise<boolean> {
     this.#process.kill('SIGTERM');
-    const isDone = await this.until(() => this.isDone, limitMs);
+    // It also ends by itself when the store cannot be read any more; its history is whole then.
+    const isDone = await this.until(() => this.isDone, limitMs).catch(() => false);
     await this.kill();
     return isDone;
   }

@@ -28,6 +28,11 @@ export interface PlannedFault extends FaultKind {
   isWiped: boolean;
   delayMs: number;
   jitterMs: number;
+  /**
+   * Milliseconds by which everything reaches the other replicas late for half a second before a leader goes, and what is
+   * then on its way to them is lost with it; 0 for none. Else a leader takes nothing with it that others do not have.
+   */
+  lostMs: number;
 }
 
 /** All kinds that there are. */
@@ -51,6 +56,9 @@ const REST_S: readonly [number, number] = [1.5, 5];
 /** Without faults at the end, so that what the last one did can be seen. */
 const TAIL_S = 3;
 const WIPE_SHARE = 0.3;
+/** Of faults that take the leader away. */
+const LOSS_SHARE = 0.6;
+const LOST_MS: readonly [number, number] = [20, 100];
 const DELAY_MS: readonly [number, number] = [1, 30];
 
 /** The name of a kind. */
@@ -97,9 +105,11 @@ export function drawSchedule(options: {
     const [delayMs, jitterMs] = [between(DELAY_MS), between(DELAY_MS)].map((ms) => (isDelay ? round(ms) : 0));
     const hasStore = kind.target === 'nats' || (durability === 'disk' && kind.target !== 'coordinator');
     const isWiped = random.nextDouble() < WIPE_SHARE && kind.action === 'kill' && hasStore;
+    const takesLeader = kind.target === 'leader' && (kind.action === 'kill' || kind.action === 'pause');
+    const lostMs = random.nextDouble() < LOSS_SHARE && takesLeader ? round(between(LOST_MS)) : 0;
     const choice = round(random.nextDouble() * 0.99);
     if (atS + lastsS + TAIL_S > durationS) break;
-    const drawn = { ...kind, choice, isWiped, delayMs: delayMs ?? 0, jitterMs: jitterMs ?? 0 };
+    const drawn = { ...kind, choice, isWiped, lostMs, delayMs: delayMs ?? 0, jitterMs: jitterMs ?? 0 };
     faults.push({ ...drawn, atS: round(atS), durationS: round(lastsS) });
     atS += lastsS;
   }
@@ -108,9 +118,10 @@ export function drawSchedule(options: {
 
 /** One fault in a line, as it is planned. */
 export function describePlanned(fault: PlannedFault): string {
-  const { atS, durationS, isWiped, delayMs, jitterMs } = fault;
+  const { atS, durationS, isWiped, delayMs, jitterMs, lostMs } = fault;
   const details = [
     ...(isWiped ? ['disk wiped'] : []),
+    ...(lostMs > 0 ? [`with ${lostMs} ms of what was on its way to the others`] : []),
     ...(delayMs > 0 ? [`${delayMs} ms and up to ${jitterMs} ms more`] : []),
   ];
   const what = `${nameKind(fault)}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;

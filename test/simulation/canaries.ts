@@ -11,6 +11,7 @@ import type { SessionRules } from '../../protocol/session/rules.js';
 import { sessionRules } from '../../protocol/session/rules.js';
 import type { WitnessRules } from '../../protocol/witness/rules.js';
 import { witnessRules } from '../../protocol/witness/rules.js';
+import { CANARY_SEEDS } from './canary-seeds.js';
 import { NO_FAULTS, type PlanOverrides } from './plan.js';
 import type { ReplacedRules } from './simulation.js';
 import { judgeSeed } from './sweep.js';
@@ -27,16 +28,18 @@ export interface Canary {
 export interface CanaryReport {
   name: string;
   caught: boolean;
-  /** First seed that showed it; 0 if none did. */
+  /** The recorded seed if it still shows it, else the first one that does; 0 if none did. */
   seed: number;
   /** Histories that were judged. */
   histories: number;
+  /** Whether the recorded seed showed it. */
+  isRecorded: boolean;
   /** What was found wrong. */
   property: string;
 }
 
-/** Most histories spent on one canary. */
-const HISTORIES_LIMIT = 300;
+/** Most fresh histories spent on one canary. */
+const HISTORIES_LIMIT = 200;
 
 function replica(name: string, broken: Partial<ReplicaRules>, overrides: PlanOverrides = {}): Canary {
   return { name, rules: { replica: { ...replicaRules, ...broken } }, overrides };
@@ -59,8 +62,16 @@ function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<Witn
   return { mayLeave: (answer, isKept) => witnessRules.mayLeave(answer, isKept) || isEarly(answer) };
 }
 
+/** Nothing that a canary does not ask for: what else goes wrong only hides what its broken rule does. */
+const CALM: PlanOverrides = {
+  ...{ durability: 'memory', witnessCrashes: 0, witnessCrashAtStrike: 0, replicaCrashes: 0, powerLosses: 0 },
+  ...{ diskObstructions: 0, spareWitnesses: 0, leaderTransfers: 0, sessionCalls: 0, recordRollbacks: 0 },
+  ...{ witnessRestarts: 0, rebindEveryUs: 0 },
+};
+
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
 const TURBULENT: PlanOverrides = {
+  ...CALM,
   ...{ replicas: 3, witnesses: 3, fastQuorum: 3, clients: 8, sessionsPerClient: 1, depth: 3, keys: 3, strong: 0.6 },
   ...{
     viewChanges: 12,
@@ -107,11 +118,29 @@ const ROAMING: PlanOverrides = {
   faults: { ...NO_FAULTS, holdEveryUs: 400, holdUs: 20_000 },
 };
 
-/** Every witness misses something else. */
-const LOSSY: PlanOverrides = {
+/** Many clients of which one ends at each strike; each key is written seldom, so that what is lost stays visible. */
+const SPARSE: PlanOverrides = {
   ...TURBULENT,
-  ...{ strong: 0.9, depth: 2, keys: 6 },
-  faults: { ...NO_FAULTS, drop: 0.2, tail: 0.2, tailUs: 2000, reorders: true, holdEveryUs: 1000, holdUs: 15_000 },
+  ...{ clients: 14, depth: 2, keys: 30, strong: 1, clientLossAtStrike: 1 },
+  mix: { put: 60, get: 40, delete: 0, compareAndSet: 0, batch: 0, scan: 0 },
+};
+
+/** Every witness misses something else, and coordinators do not reach all of them. */
+const APART: PlanOverrides = {
+  ...SPARSE,
+  ...{ witnesses: 5, fastQuorum: 4 },
+  faults: {
+    ...NO_FAULTS,
+    ...{ drop: 0.03, tail: 0.1, tailUs: 4000, holdEveryUs: 1000, holdUs: 15_000 },
+    ...{ partitionEveryUs: 4000, partitionUs: 15_000 },
+  },
+};
+
+/** The next leader falls as well, before its peers have heard of it. */
+const TOPPLING: PlanOverrides = {
+  ...SPARSE,
+  ...{ replicas: 5, leaderLoss: 0.3, strikesTwice: 1, depth: 3 },
+  faults: { ...NO_FAULTS, reorders: true },
 };
 
 /** Witnesses lose their memory, coordinators crash, and the bucket is slow and forgetful. */
@@ -228,6 +257,11 @@ export const CANARIES: readonly Canary[] = [
     overrides: ROAMING,
   },
   witness('B1: witness keeps conflicting records', { conflicts: () => false }, CONTENDED),
+  replica(
+    'D5: what is replayed is held neither against the log nor against what was executed',
+    { mayReplay: () => true, isDuplicate: () => false },
+    TURBULENT,
+  ),
   witness('B9: witness keeps a record after a hole', { followsOn: (seq, watermark) => seq > watermark }, PIPELINED),
   witness(
     'P8: the watermark moves when a record is rejected',
@@ -254,6 +288,11 @@ export const CANARIES: readonly Canary[] = [
     {
       isFastWrite: (evidence, quorums) => evidence.leaderOk && evidence.accepts >= quorums.fast - 1,
     },
+    TURBULENT,
+  ),
+  session(
+    'A7: the slow path answers what was speculated',
+    { isFinal: ({ committed, result }) => committed || result !== undefined },
     TURBULENT,
   ),
   session(
@@ -307,17 +346,12 @@ export const CANARIES: readonly Canary[] = [
         return judged === 'stranger' ? 'empty' : judged;
       },
     },
-    FORGETFUL,
+    { ...SPARSE, witnessRestarts: 12 },
   ),
   coordinator(
     'D2: a single sealed witness is enough although not every accept is needed',
     { isSealed: (sealed) => sealed >= 1 },
-    { ...LOSSY, witnesses: 5, fastQuorum: 4 },
-  ),
-  replica(
-    'D6: the epoch opens before what was recovered is on a majority',
-    { mayReportLed: () => true },
-    { ...TURBULENT, replicas: 5, leaderLoss: 0.5, cutOff: 0, strikesTwice: 1, strong: 0.9, depth: 2 },
+    APART,
   ),
   replica(
     'P7: a life that is to join counts before the record names it',
@@ -373,17 +407,36 @@ export const CANARIES: readonly Canary[] = [
     { forgetsThrough: () => Number.POSITIVE_INFINITY },
     EXPIRING,
   ),
+  replica('D6: the epoch opens before what was recovered is on a majority', { mayReportLed: () => true }, TOPPLING),
+  {
+    name: 'D4: what comes after a hole is kept, merged and replayed',
+    rules: {
+      witness: { ...witnessRules, followsOn: (seq, watermark) => seq > watermark },
+      coordinator: { ...coordinatorRules, followsOn: (seq, through) => seq > through },
+      replica: { ...replicaRules, mayReplay: (seq, through) => seq > through },
+    },
+    overrides: { ...PIPELINED, witnesses: 5, fastQuorum: 4 },
+  },
   { name: 'D7: the record is written without comparing', rules: { isBlind: true }, overrides: FORGETFUL },
 ];
 
-/** Looks for a seed that shows the canary. */
+/** Looks for a seed that shows the canary, first the recorded one, then the seeds from 1 on. */
 export function runCanary({ name, rules, overrides }: Canary, limit = HISTORIES_LIMIT): CanaryReport {
+  const recorded = CANARY_SEEDS[name];
+  let histories = 0;
+  const isCaughtBy = (seed: number): CanaryReport | null => {
+    histories++;
+    const [first] = judgeSeed({ seed, overrides, rules }).violations;
+    const isRecorded = seed === recorded;
+    return first === undefined ? null : { name, caught: true, seed, histories, isRecorded, property: first.property };
+  };
+  const known = recorded === undefined ? null : isCaughtBy(recorded);
+  if (known !== null) return known;
   for (let seed = 1; seed <= limit; seed++) {
-    const { violations } = judgeSeed({ seed, overrides, rules });
-    const [first] = violations;
-    if (first !== undefined) return { name, caught: true, seed, histories: seed, property: first.property };
+    const report = isCaughtBy(seed);
+    if (report !== null) return report;
   }
-  return { name, caught: false, seed: 0, histories: limit, property: '' };
+  return { name, caught: false, seed: 0, histories, isRecorded: false, property: '' };
 }
 
 /** Runs all canaries. */

@@ -1,6 +1,7 @@
 // What goes wrong in a run, and when: streams break and come back, links are held, clients move to another replica,
 // leaders are deposed or lost, client processes vanish. Stops when the run is healed.
 
+import { EpochStatus } from '../../protocol/messages.js';
 import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
@@ -80,16 +81,18 @@ export class Faults {
     const { replicas, coordination } = this.targets;
     const leader = replicas[coordination.leaderProcess];
     const isBearable = leader?.isAlive === true && canLose(this.world, this.targets, leader);
-    if (leader !== undefined && isBearable && random.chance(plan.leaderLoss)) {
+    const loss = isSecond ? Math.sqrt(plan.leaderLoss) : plan.leaderLoss;
+    if (leader !== undefined && isBearable && random.chance(loss)) {
       census.count('leaderLost');
       this.loseReplica(leader);
     }
     if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
     if (!isSecond && random.chance(plan.strikesTwice)) {
       this.silenceReplicas();
-      timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
+      this.awaitOpen(timeline.nowUs + random.between(10_000, 30_000), () => this.strikeLeader(true));
     }
-    if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    // Some time after: what it completed in between was perhaps seen by nobody but the leader that falls and the witnesses.
+    if (random.chance(plan.clientLossAtStrike)) timeline.after(random.below(6000), () => this.strikeClient());
     this.witnessCrashes.strikeWithLeader();
     this.replicaCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
@@ -125,12 +128,22 @@ export class Faults {
     }
   }
 
+  /** Calls back as soon as a later epoch is open than now, or at `untilUs`. */
+  private awaitOpen(untilUs: number, then: () => void, epoch = this.targets.coordination.config.epoch): void {
+    const { timeline, network } = this.world;
+    const { config } = this.targets.coordination;
+    if (!network.isHostile) return;
+    const isOpen = config.epoch > epoch && config.status === EpochStatus.open;
+    if (isOpen || timeline.nowUs >= untilUs) then();
+    else timeline.after(300, () => this.awaitOpen(untilUs, then, epoch));
+  }
+
   /** Replicas do not hear each other for a while: what the next leader begins with is on nobody else when it falls too. */
   private silenceReplicas(): void {
     const { random, network, census } = this.world;
     census.count('struckTwice');
     const names = this.targets.replicas.map(({ name }) => name);
-    const durationUs = random.between(10_000, 20_000);
+    const durationUs = random.between(10_000, 40_000);
     for (const one of names) for (const other of names) if (one !== other) network.hold(one, other, durationUs);
   }
 
@@ -170,9 +183,9 @@ export class Faults {
 
   /** A client process vanishes, if another one is left. */
   strikeClient(): void {
-    const { random, census } = this.world;
+    const { random, census, network } = this.world;
     const alive = this.targets.clients.filter(({ isAlive }) => isAlive);
-    if (alive.length < 2) return;
+    if (alive.length < 2 || !network.isHostile) return;
     const client = random.pick(alive);
     census.count('clientLost');
     client.lose();

@@ -65,6 +65,8 @@ export interface SimulationPlan {
   keys: number;
   /** Operations of all sessions together. */
   operations: number;
+  /** Callers stop after so many, however many the plan has: the run up to there is the same, and shorter. */
+  stopAfter: number;
   /** Share of strong operations where the kind allows both. */
   strong: number;
   mix: OperationMix;
@@ -183,6 +185,9 @@ export const NO_FAULTS: FaultPlan = {
   pauseUs: 0,
 };
 
+/** A mix in which nothing has a weight yet. */
+export const NO_OPERATIONS: OperationMix = { put: 0, get: 0, delete: 0, compareAndSet: 0, batch: 0, scan: 0 };
+
 /** The plan of a seed. */
 export function createPlan(seed: number, overrides: PlanOverrides = {}): SimulationPlan {
   const random = new SeededRandom(seed, 1);
@@ -208,6 +213,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     depth: random.between(1, 6),
     keys: random.between(1, 8),
     operations: random.between(200, 260),
+    stopAfter: 1_000_000,
     strong: random.pick([0.2, 0.5, 0.8]),
     mix: createMix(random),
     thinkUs: random.pick([0, 500, 3000]),

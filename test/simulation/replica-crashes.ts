@@ -22,9 +22,6 @@ export interface CrashTargets {
 
 /** Longest times until a replica is back. */
 const AWAY_US = [500, 5000, 40_000] as const;
-/** How often coordinators lose sight of a leader that came back as none. */
-const LOST_LEADER_US = 20_000;
-
 /** The crashes of one run. */
 export class ReplicaCrashes {
   /** Replicas that will be back. */
@@ -107,13 +104,5 @@ export class ReplicaCrashes {
     this.world.census.count('replicaRestored');
     this.targets.restart(replica.index);
     this.targets.restoreStreams(replica);
-    this.watchLostLeader(replica);
-  }
-
-  /** C4: a leader that was started anew leads no more. Its heartbeats say so; here a coordinator loses sight of it. */
-  private watchLostLeader(replica: ReplicaProcess): void {
-    if (!replica.isAlive || replica.report().lostEpoch === 0) return;
-    this.targets.coordination.loseSight(replica.name);
-    this.world.timeline.after(LOST_LEADER_US, () => this.watchLostLeader(replica));
   }
 }

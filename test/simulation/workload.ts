@@ -56,8 +56,11 @@ export class Workload {
   private asked = 0;
   /** Questions about writes, by call: what is asked about, and who asked. */
   private readonly questions = new Map<number, { call: Call; client: ClientProcess }>();
+  /** Operations to hand out. */
+  private readonly limit: number;
 
   constructor(private readonly world: World) {
+    this.limit = Math.min(world.plan.operations, world.plan.stopAfter);
     this.keys = Array.from({ length: world.plan.keys }, (_, index) => Buffer.from(`k${index}`));
   }
 
@@ -72,7 +75,7 @@ export class Workload {
 
   /** True once every operation of the plan was submitted or has nobody left to submit it. */
   get isExhausted(): boolean {
-    return this.submitted >= this.world.plan.operations || this.callers.every(({ client }) => !client.isAlive);
+    return this.submitted >= this.limit || this.callers.every(({ client }) => !client.isAlive);
   }
 
   /** Operations of living callers that are not through: no answer, or a write not known to be committed. */
@@ -154,7 +157,7 @@ export class Workload {
       !caller.isOver &&
       !caller.isClosing &&
       caller.inFlight < plan.depth &&
-      this.submitted < plan.operations
+      this.submitted < this.limit
     ) {
       this.submitted++;
       caller.inFlight++;
@@ -343,11 +346,17 @@ export class Workload {
    */
   noteLosses(endings: ReadonlyMap<number, number>, hasEnded: (session: number) => boolean): HistoryEvent[] {
     const kept: HistoryEvent[] = [];
+    const doubtful = new Map<number, number>();
+    for (const { event, isWrite } of this.calls.values()) {
+      if (!isWrite || event.outcome !== 'unknown') continue;
+      doubtful.set(event.session, Math.min(event.seq, doubtful.get(event.session) ?? event.seq));
+    }
     for (const { event, isWrite, witnessedUs } of this.calls.values()) {
       const isAcknowledged = isWrite && event.consistency === 'weak' && event.outcome === 'ok';
       if (!isAcknowledged || !hasEnded(event.session)) continue;
       if (event.slot > 0 || witnessedUs < (endings.get(event.session) ?? 0)) {
-        kept.push(event);
+        // Nothing is ordered past a hole: it is only as good as the session's earlier writes.
+        if (event.seq < (doubtful.get(event.session) ?? Number.POSITIVE_INFINITY)) kept.push(event);
         continue;
       }
       event.outcome = 'unknown';

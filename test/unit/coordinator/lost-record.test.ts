@@ -64,6 +64,16 @@ describe('a record that was put back while no coordinator ran', () => {
     assert.deepEqual(last(k1.log, 'config').config, lost);
   });
 
+  it('D9: does not take an older configuration for the lost one while a node speaks of a later epoch', () => {
+    const { bucket, lost } = putBack();
+    const k1 = start(bucket);
+    const open = { openEpoch: 2, openVersion: 1 };
+    k1.heartbeat(NodeRole.replica, 'r1', { epoch: 2, config: lost, ...open });
+    k1.heartbeat(NodeRole.replica, 'r0', { epoch: 3, ...open });
+    k1.heartbeat(NodeRole.replica, 'r2', { epoch: 2, ...open });
+    assert.equal(bucket.stored.record?.config?.epoch, 1, 'whether epoch 3 served is not known');
+  });
+
   it('D9: put back within an epoch, it is neither led by another replica nor opened with other witnesses', () => {
     const bucket = new Bucket();
     const k0 = openActor(bucket);

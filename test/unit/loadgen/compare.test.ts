@@ -253,6 +253,7 @@ describe('likeness', () => {
     [{ batchDelay: '50' }, 'batchDelayUs', '0', '50'],
     [{ ackTransport: 'stream' }, 'ackTransport', 'nats', 'stream'],
     [{ descriptorLimit: '100' }, 'descriptorLimit', '200', '100'],
+    [{ durability: 'disk' }, 'durability', 'memory', 'disk'],
     [{ shards: '4' }, 'shards', 'null', '4'],
     [{ traceRatio: '0.1' }, 'traceRatio', '0', '0.1'],
     [{ workers: 'a:1,b:2' }, 'workers', 'client processes of its own', 'remote workers'],
@@ -265,7 +266,7 @@ describe('likeness', () => {
   it('tells windows of time from numbers of operations, and a local cluster from an existing one', () => {
     const fieldsOf = (flags: RawFlags) => findDifferences(plan(), plan(flags)).map(({ field }) => field);
     assert.deepEqual(fieldsOf({ requests: '100' }), ['durationMs', 'requests']);
-    assert.deepEqual(fieldsOf({ target: 'a:1' }), ['target', 'descriptorLimit']);
+    assert.deepEqual(fieldsOf({ target: 'a:1' }), ['target', 'descriptorLimit', 'durability']);
     assert.deepEqual(fieldsOf({ scheduling: plan().scheduling === 'batch' ? 'normal' : 'batch' }), ['scheduling']);
   });
 

@@ -41,6 +41,7 @@ describe('parsePlan', () => {
       shards: null,
       batchDelayUs: 0,
       ackTransport: 'nats',
+      durability: 'memory',
       scheduling: defaultScheduling(),
       otlpUrl: null,
       traceRatio: 0,

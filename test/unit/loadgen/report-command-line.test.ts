@@ -39,6 +39,7 @@ describe('command line of a report', () => {
       shards: '8',
       batchDelay: '100',
       ackTransport: 'stream',
+      durability: 'disk',
       scheduling: 'normal',
       goal: 'opsPerSecond>=23000,weakP50Ms<2',
     },
