@@ -102,6 +102,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
       case 'fenced':
       case 'sealed':
       case 'recovered':
+      case 'admitted':
       case 'attemptFailed':
         return this.#epochs.onAnswer(input, this.#known, nowUs);
       case 'nodeLost':

@@ -4,6 +4,7 @@
 import { unreachable } from '../core.js';
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
+import { Admission } from './admission.js';
 import { Installation } from './installation.js';
 import { LeaderTransfers } from './leader-transfers.js';
 import { LeaderWatch, type Suspicion } from './leader-watch.js';
@@ -28,6 +29,7 @@ export class Epochs {
   readonly #rules: CoordinatorRules;
   readonly #nodes: RollCall;
   readonly #planned: PlannedChanges;
+  readonly #admission: Admission;
   readonly #installation: Installation;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
@@ -49,6 +51,8 @@ export class Epochs {
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
     this.#change = new ViewChange({ retryUs, rules, nextAttempt });
     this.#watch = new LeaderWatch(settings);
+    const { replaceAfterUs = 5 * livenessUs } = settings;
+    this.#admission = new Admission({ registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules });
   }
 
   /** Takes over what the record says now; `config` is its own. */
@@ -85,7 +89,10 @@ export class Epochs {
         return this.#change.onSealed(input.attempt, input.response, nowUs);
       case 'recovered':
         return this.#change.onRecovered(input.attempt, input.response, nowUs);
+      case 'admitted':
+        return this.#admission.onAdmitted(input.attempt, input.response, nowUs);
       case 'attemptFailed':
+        this.#admission.onFailed(input.attempt, nowUs);
         this.#change.onFailed(input.attempt, nowUs);
         return this.#installation.onFailed(input.attempt, nowUs);
       default:
@@ -139,7 +146,9 @@ export class Epochs {
     const { preferred } = this.transfers;
     if (preferred !== undefined) return createNextEpoch({ ...here, preferred });
     const witnesses = this.#suspicion === null ? this.#planned.betterWitnesses(config, nowUs) : null;
-    return witnesses === null ? here : this.#rules.replaceWitnesses(here, witnesses);
+    if (witnesses !== null) return this.#rules.replaceWitnesses(here, witnesses);
+    // D10: the record held this very list when the leader answered, or the write fails.
+    return { config: this.#admission.exchanged(config) ?? config, recovery: undefined };
   }
 
   /**
@@ -154,6 +163,7 @@ export class Epochs {
   /** Makes the calls that are due. */
   drive(known: CoordinatorRecord | null, nowUs: number, outputs: Outputs): void {
     this.#change.drive(nowUs, outputs);
+    if (known?.config !== undefined) this.#admission.drive(known.config, nowUs, outputs);
     this.#installation.drive(nowUs, known?.recovery === undefined ? [] : this.#change.replay, outputs);
   }
 

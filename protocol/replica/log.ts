@@ -73,6 +73,19 @@ export class ReplicaLog {
     }
   }
 
+  /**
+   * The state includes everything up to `slot`, whose entry is of `epoch`: what lies below goes. What lies above stays
+   * only if the entry at `slot` is the same here: then all before it is too, and nothing that was acknowledged is lost.
+   */
+  beginAfter(slot: number, epoch: number): void {
+    const tail = this.epochAt(slot) === epoch ? this.#entries.slice(slot - this.#floor) : [];
+    this.#entries = tail;
+    this.#floor = slot;
+    this.#floorEpoch = epoch;
+    this.#bytes = 0;
+    for (const { command } of tail) if (command !== undefined) this.#bytes += commandBytes(command);
+  }
+
   /** Entries from `from`, as many as `limits` allow, at least one. */
   slice(from: number, limits: { entries: number; bytes: number }): LogEntry[] {
     const out: LogEntry[] = [];

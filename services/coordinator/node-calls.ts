@@ -1,10 +1,12 @@
-// What the coordinator says to nodes: fence, lead; seal, recovery data, start. One channel per address, one attempt per
+// What the coordinator says to nodes: fence, lead, admit; seal, recovery data, start. One channel per address, one attempt per
 // call; who is called again, and when, is the core's business.
 
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ReplicaClient } from '../../proto/gen/curpho/v1/replica.js';
 import { WitnessClient } from '../../proto/gen/curpho/v1/witness.js';
 import type {
+  AdmitRequest,
+  AdmitResponse,
   FenceRequest,
   FenceResponse,
   GetRecoveryDataRequest,
@@ -24,6 +26,8 @@ const LEAD_MS = 5000;
 // A whole pool, which may be many megabytes.
 const RECOVERY_DATA_MS = 10_000;
 const CALL_MS = 2000;
+// Bringing a replica up to date takes as long as its copy of everything takes; the call is made again until it is there.
+const ADMIT_MS = 60_000;
 
 type Callback<T> = (error: ServiceError | null, response: T) => void;
 type Options = { deadline: number };
@@ -44,6 +48,13 @@ export class NodeCalls {
     const client = this.#replica(address);
     return call(LEAD_MS, (options, done: Callback<LeadResponse>) =>
       client.lead(request, new Metadata(), options, done),
+    );
+  }
+
+  admit(address: string, request: AdmitRequest): Promise<AdmitResponse> {
+    const client = this.#replica(address);
+    return call(ADMIT_MS, (options, done: Callback<AdmitResponse>) =>
+      client.admit(request, new Metadata(), options, done),
     );
   }
 

@@ -164,6 +164,31 @@ const OVERTAKING: PlanOverrides = {
   faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
 };
 
+/** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
+const EXCHANGING: PlanOverrides = {
+  ...TURBULENT,
+  durability: 'memory',
+  ...{
+    viewChanges: 4,
+    cutOff: 0.3,
+    clientLossAtStrike: 0.5,
+    announceUs: 60_000,
+    strong: 0.3,
+    keys: 4,
+    coordinators: 2,
+  },
+  ...{
+    spares: 2,
+    replicaRestarts: 6,
+    isolations: 8,
+    logEntriesLimit: 12,
+    logKeptEntries: 2,
+    thinkUs: 3000,
+    siege: 0.9,
+  },
+  faults: { ...NO_FAULTS, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
+};
+
 /** Operators move the leadership about while replicas lag behind each other. */
 const TRANSFERRING: PlanOverrides = {
   ...TURBULENT,
@@ -327,6 +352,34 @@ export const CANARIES: readonly Canary[] = [
     'D2: a single sealed witness is enough although not every accept is needed',
     { isSealed: (sealed) => sealed >= 1 },
     APART,
+  ),
+  replica(
+    'P7: a life that is to join counts before the record names it',
+    { reachedAtPlace: (named, joining) => joining.reduce((most, { reached }) => Math.max(most, reached), named) },
+    EXCHANGING,
+  ),
+  replica(
+    'D10: a place counts by its former member alone until the leader hears of the other list',
+    { reachedAtPlace: (named) => named },
+    EXCHANGING,
+  ),
+  {
+    name: 'P7: a life joins before it has caught up',
+    rules: {
+      replica: { ...replicaRules, mayJoin: () => true },
+      coordinator: { ...coordinatorRules, hasCaughtUp: () => true },
+    },
+    overrides: EXCHANGING,
+  },
+  replica(
+    'P7: an answer of another life of the place is counted',
+    { isOfLife: (frame, life) => frame.incarnation === life.incarnation || frame.replica === life.index },
+    EXCHANGING,
+  ),
+  replica(
+    'P7: a lost part of a snapshot is passed over',
+    { isNextPart: (number, received) => number >= received },
+    EXCHANGING,
   ),
   coordinator(
     'D1: the replica that is wanted leads although too few logs are as short as its own',

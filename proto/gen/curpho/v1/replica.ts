@@ -499,7 +499,11 @@ export interface AdmitRequest {
   /** Epoch that the leader leads. */
   epoch: number;
   /** The process; `index` is the place that it is to take. */
-  member: ReplicaMember | undefined;
+  member:
+    | ReplicaMember
+    | undefined;
+  /** Version of the configuration that it is to be written into; the leader answers for no other. */
+  version: number;
 }
 
 /** The process has the log of the leader up to where it ended when the leader was first asked. */
@@ -3756,7 +3760,7 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { clusterId: "", epoch: 0, member: undefined };
+  return { clusterId: "", epoch: 0, member: undefined, version: 0 };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -3769,6 +3773,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.member !== undefined) {
       ReplicaMember.encode(message.member, writer.uint32(26).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(32).uint64(message.version);
     }
     return writer;
   },
@@ -3810,6 +3817,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             message.member = ReplicaMember.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3832,6 +3847,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     message.member = (object.member !== undefined && object.member !== null)
       ? ReplicaMember.fromPartial(object.member)
       : undefined;
+    message.version = object.version ?? 0;
     return message;
   },
 };
