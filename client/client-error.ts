@@ -14,6 +14,9 @@ import type { CommandId } from '../protocol/messages.js';
  * - `ABORTED`: the caller's signal ended the wait; the operation has had and will have no effect.
  * - `RESOURCE_EXHAUSTED`: a bounded queue of this client is full; nothing was sent.
  * - `WRONG_CLUSTER`: the coordinator, or the token, belongs to another cluster.
+ * - `SESSION_EXPIRED`: the cluster has ended the session, which was not heard of for too long; a weak write that `id` names
+ *   may be lost, an operation without one has had and will have no effect.
+ * - `ID_REUSED`: another write has the id of this one; it has had and will have no effect.
  * - `CLOSED`: the client or the session was closed; the operation has had and will have no effect.
  */
 export type ClientErrorCode =
@@ -24,16 +27,18 @@ export type ClientErrorCode =
   | 'ABORTED'
   | 'RESOURCE_EXHAUSTED'
   | 'WRONG_CLUSTER'
+  | 'SESSION_EXPIRED'
+  | 'ID_REUSED'
   | 'CLOSED';
 
 /** Every failure that the SDK reports. The message names the field or address and the limit that was missed. */
 export class ClientError extends Error {
   override readonly name = 'ClientError';
   readonly code: ClientErrorCode;
-  /** With `UNKNOWN_OUTCOME`: the write whose outcome is unknown. */
+  /** With `UNKNOWN_OUTCOME`: the write whose outcome is unknown; with `SESSION_EXPIRED`: a weak write that may be lost. */
   readonly id: CommandId | undefined;
 
-  constructor(code: ClientErrorCode, message: string, details: { id?: CommandId; cause?: unknown } = {}) {
+  constructor(code: ClientErrorCode, message: string, details: { id?: CommandId | undefined; cause?: unknown } = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.id = details.id;

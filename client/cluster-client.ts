@@ -1,12 +1,13 @@
 // One process's connection to a cluster, put together: the core and its driver, the streams, the acknowledgements over
 // NATS, the coordinator. Holds no rule of its own.
 
-import type { ClusterConfig } from '../protocol/messages.js';
+import type { ClusterConfig, CommandId } from '../protocol/messages.js';
 import { ClientCore } from '../protocol/session/client-core.js';
 import type { ClientTracer } from '../tracing/client-tracer.js';
-import { ClientError } from './client-error.js';
+import { ClientError, invalidArgument } from './client-error.js';
 import { CoreDriver } from './core-driver.js';
-import type { CheckedOptions } from './options.js';
+import { type CheckedOptions, checkCommandId, checkDeadlineMs } from './options.js';
+import { toResolution } from './outcome.js';
 import { createSessionState } from './pending-call.js';
 import { SessionHandle } from './session-handle.js';
 import type { SessionIds } from './session-ids.js';
@@ -14,7 +15,7 @@ import { parseSessionToken } from './session-token.js';
 import { AckSubscription } from './transport/ack-subscription.js';
 import type { CoordinatorLink } from './transport/coordinator-link.js';
 import { NodeStreams } from './transport/node-streams.js';
-import type { Client, ClientStats, Session } from './types.js';
+import type { Client, ClientStats, Resolution, ResolveOptions, Session } from './types.js';
 
 const RETRY_US = 100_000;
 const GRACE_MS = 5000;
@@ -57,9 +58,10 @@ export class ClusterClient implements Client {
     this.#link = link;
     this.#sessionIds = sessionIds;
     this.#config = config;
-    const { ackWaitUs, writeSetLimit } = options;
+    const { ackWaitUs, aliveEveryUs, writeSetLimit } = options;
     const { clusterId } = config;
-    this.#core = new ClientCore({ clusterId, clientId, config, ackWaitUs, retryUs: RETRY_US, writeSetLimit });
+    const timing = { ackWaitUs, aliveEveryUs, retryUs: RETRY_US };
+    this.#core = new ClientCore({ clusterId, clientId, config, ...timing, writeSetLimit });
     const clock = (): number => performance.now();
     this.#streams = new NodeStreams({
       clientId,
@@ -110,8 +112,20 @@ export class ClusterClient implements Client {
     if (this.#closing !== null) throw new ClientError('CLOSED', 'the client was closed');
     const id = await this.#sessionIds.take(this.#options.deadlineMs);
     const state = createSessionState(id);
-    this.#driver.feed({ kind: 'openSession', session: id, token });
+    this.#driver.openSession(state, token);
     return new SessionHandle(this.#driver, state, this.#options.deadlineMs);
+  }
+
+  async resolve(id: CommandId, options: ResolveOptions = {}): Promise<Resolution> {
+    const limitMs = options.deadlineMs === undefined ? this.#options.deadlineMs : checkDeadlineMs(options.deadlineMs);
+    checkCommandId(id);
+    const session = this.#driver.sessionOf(id.session);
+    if (session !== undefined && id.seq > session.seq) {
+      throw invalidArgument('id.seq', `session ${id.session} has numbered ${session.seq} writes, not ${id.seq}`);
+    }
+    if (session?.lost?.some(({ seq }) => seq === id.seq)) return { outcome: 'unknown', reason: 'sessionEnded' };
+    const { signal, settle = false } = options;
+    return toResolution(await this.#driver.resolutions.ask(id, settle, { limitMs, signal }));
   }
 
   stats(): ClientStats {

@@ -11,12 +11,16 @@ import { ConditionWaits } from './condition-waits.js';
 import { DeadlineWheel } from './deadline-wheel.js';
 import type { FrameSender, SessionCore } from './driver-ports.js';
 import type { CallOwner, PendingCall, SessionState } from './pending-call.js';
+import { Resolutions } from './resolutions.js';
+import { expiredError, onSessionExpired } from './session-expiry.js';
 
 /** Most operations of one client process that are not done, whether taken by the core or waiting. */
 export const OPERATIONS_LIMIT = 65_536;
 /** Most bytes of keys and values that those operations may hold. */
 export const OPERATION_BYTES_LIMIT = 256 << 20;
 const TICK_MS = 5;
+/** Time passes for the core at least this often, also while nothing is under way: sessions have leases. */
+const IDLE_TICK_MS = 1000;
 
 /** How a driver is made. */
 export interface DriverOptions {
@@ -49,6 +53,18 @@ export class CoreDriver implements CallOwner {
   /** Inputs that arose while the core's outputs were carried out. */
   private readonly inbox: ClientInput[] = [];
   private readonly waits = new ConditionWaits();
+  /** Sessions that are open, by id. */
+  private readonly sessions = new Map<number, SessionState>();
+  /** Questions about writes whose outcome nobody learnt. */
+  readonly resolutions = new Resolutions(
+    (input) => {
+      this.feed(input);
+      this.armTicker();
+    },
+    this.waits,
+    () => this.closed,
+  );
+  private readonly idleTicker: NodeJS.Timeout;
   private bytes = 0;
   private stepping = false;
   private refusedCall = 0;
@@ -66,6 +82,8 @@ export class CoreDriver implements CallOwner {
     this.onConfigWanted = options.onConfigWanted;
     this.tracer = options.tracer;
     this.wheel = new DeadlineWheel(options.clock());
+    this.idleTicker = setInterval(() => this.feed({ kind: 'tick' }), IDLE_TICK_MS);
+    this.idleTicker.unref();
   }
 
   /** Milliseconds of the clock by which deadlines are meant. */
@@ -76,6 +94,17 @@ export class CoreDriver implements CallOwner {
   /** Operations that are not done. */
   get pending(): number {
     return this.calls.size;
+  }
+
+  /** A session begins; `token` is where it goes on from. */
+  openSession(session: SessionState, token: SessionToken | null): void {
+    this.sessions.set(session.id, session);
+    this.feed({ kind: 'openSession', session: session.id, token });
+  }
+
+  /** A session of this process that is not closed. */
+  sessionOf(session: number): SessionState | undefined {
+    return this.sessions.get(session);
   }
 
   /** Something happened elsewhere: a frame, a stream, a configuration. */
@@ -134,14 +163,14 @@ export class CoreDriver implements CallOwner {
 
   /**
    * Resolves once the writes that the session has begun so far are committed.
-   * @throws ClientError `DEADLINE_EXCEEDED` after `limitMs`, `ABORTED`, `CLOSED`.
+   * @throws ClientError `DEADLINE_EXCEEDED` after `limitMs`, `ABORTED`, `CLOSED`, `SESSION_EXPIRED` if some may be lost.
    */
   async committed(session: SessionState, limitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const last = session.waiting.findLast((call) => call.isWrite && !call.settled) ?? session.unnumbered;
     const begun = session.seq;
     const through = (): number => (last === null ? begun : last.seq || session.seq);
     const isDone = (): boolean => {
-      if (session.closed || this.closed) return true;
+      if (session.closed || session.lost !== null || this.closed) return true;
       if (last !== null && last.seq === 0 && !last.settled) return false;
       // The write set is what was numbered last, without a hole.
       return session.seq - (this.core.inspectSession(session.id)?.writeSet ?? 0) >= through();
@@ -149,6 +178,7 @@ export class CoreDriver implements CallOwner {
     this.armTicker();
     const end = await this.waits.until(isDone, limitMs, signal);
     if (session.closed || this.closed) throw new ClientError('CLOSED', `session ${session.id} was closed`);
+    if (session.lost !== null && session.lost.length > 0) throw expiredError(session, undefined);
     if (end === 'done') return;
     const problem = `writes of session ${session.id} up to ${through()} are not known to be committed`;
     if (end === 'aborted')
@@ -168,6 +198,7 @@ export class CoreDriver implements CallOwner {
     this.closed = true;
     if (this.ticker !== null) clearInterval(this.ticker);
     this.ticker = null;
+    clearInterval(this.idleTicker);
     for (const call of this.calls.values()) this.giveUp(call, 'CLOSED', 'the client was closed');
     this.waits.wake();
   }
@@ -184,6 +215,7 @@ export class CoreDriver implements CallOwner {
   closeSession(session: SessionState): void {
     if (session.closed) return;
     session.closed = true;
+    this.sessions.delete(session.id);
     for (const call of this.calls.values()) {
       if (call.session === session) this.giveUp(call, 'CLOSED', `session ${session.id} was closed`);
     }
@@ -193,6 +225,7 @@ export class CoreDriver implements CallOwner {
   private ignoreCall(call: PendingCall): ClientError | null {
     if (this.stopped) return new ClientError('CLOSED', 'the client was closed');
     if (call.session.closed) return new ClientError('CLOSED', `session ${call.session.id} was closed`);
+    if (call.session.lost !== null) return expiredError(call.session, undefined);
     if (call.signal?.aborted) {
       return new ClientError('ABORTED', 'the signal was aborted', { cause: call.signal.reason });
     }
@@ -274,6 +307,15 @@ export class CoreDriver implements CallOwner {
       case 'refused':
         this.onRefused(output.call, output.reason);
         break;
+      case 'failed':
+        this.onFailed(output.call, output.reason);
+        break;
+      case 'sessionExpired':
+        onSessionExpired(this.sessions.get(output.session), output.lost);
+        break;
+      case 'resolved':
+        this.resolutions.onResolved(output.call, output.outcome);
+        break;
       case 'configWanted':
         this.onConfigWanted(output.epoch);
         break;
@@ -320,12 +362,33 @@ export class CoreDriver implements CallOwner {
         this.settle(call);
         call.onFailed(new ClientError('CLOSED', `session ${call.session.id} is not known`));
         break;
+      case 'sessionExpired':
+        this.settle(call);
+        call.onFailed(expiredError(call.session, undefined));
+        break;
       case 'abandoned':
         // Only calls that have ended are abandoned, and those are not found above.
         break;
       default:
         unreachable(reason);
     }
+  }
+
+  /** The cluster will not answer it any more. */
+  private onFailed(number: number, reason: Extract<ClientOutput, { kind: 'failed' }>['reason']): void {
+    const call = this.calls.get(number);
+    if (call === undefined) return;
+    const id = call.seq > 0 ? { session: call.session.id, seq: call.seq } : undefined;
+    let error: ClientError;
+    if (reason === 'idReused') {
+      error = new ClientError('ID_REUSED', `write ${call.session.id}/${call.seq}: another write has this id`, { id });
+    } else if (id !== undefined && call.operation.strong) {
+      const problem = `write ${id.session}/${id.seq} may have taken effect before its session expired`;
+      error = new ClientError('UNKNOWN_OUTCOME', problem, { id });
+    } else error = expiredError(call.session, id);
+    if (call.trace !== null) this.tracer?.onFailed(call.trace, error.code);
+    this.settle(call);
+    call.onFailed(error);
   }
 
   /** Stops waiting for a call. A numbered write goes on (F7), so its outcome is unknown; anything else never was. */

@@ -1,5 +1,7 @@
 // Checks and completes `ConnectOptions`. Every default of the SDK that a caller may change stands here, once.
 
+import { NUMBER_LIMIT } from '../protocol/limits.js';
+import type { CommandId } from '../protocol/messages.js';
 import { invalidArgument } from './client-error.js';
 import type { ClientTracing, ConnectOptions } from './types.js';
 
@@ -15,6 +17,7 @@ export interface CheckedOptions {
   deadlineMs: number;
   ackTransport: 'nats' | 'stream';
   ackWaitUs: number;
+  aliveEveryUs: number;
   writeSetLimit: number;
   batchDelayUs: number;
   /** Name of the replica to bind to; null for the closest. */
@@ -35,11 +38,18 @@ export function checkConnectOptions(options: ConnectOptions): CheckedOptions {
     deadlineMs: checkDeadlineMs(options.deadlineMs ?? 10_000),
     ackTransport,
     ackWaitUs: Math.round(checkRange('ackWaitMs', options.ackWaitMs ?? 20, 1, 60_000) * 1000),
+    aliveEveryUs: Math.round(checkRange('aliveEveryMs', options.aliveEveryMs ?? 10_000, 1, 3_600_000) * 1000),
     writeSetLimit: checkWhole('writeSetLimit', options.writeSetLimit ?? 1024, 1, 1 << 20),
     batchDelayUs: checkRange('batchDelayUs', options.batchDelayUs ?? 0, 0, 1_000_000),
     boundReplica: options.boundReplica ?? null,
     tracing: options.tracing === undefined ? null : checkTracing(options.tracing),
   };
+}
+
+/** The name of a write, as a caller kept it. */
+export function checkCommandId({ session, seq }: CommandId): void {
+  checkWhole('id.session', session, 1, NUMBER_LIMIT);
+  checkWhole('id.seq', seq, 1, NUMBER_LIMIT);
 }
 
 /** A deadline in milliseconds from now, more than 0 and at most a day. */

@@ -1,9 +1,9 @@
 // From the core's answers to the outcomes that callers see, one function for each kind of operation. What is handed out
 // is copied: a value as it arrives is a view of its frame, and a caller who keeps it would keep the whole frame.
 
-import type { Answer } from '../protocol/core.js';
+import { type Answer, type ResolvedOutcome, unreachable } from '../protocol/core.js';
 import { encodeScanCursor } from './scan-cursor.js';
-import type { CompareAndSetOutcome, GetOutcome, ScanOutcome, WriteOutcome } from './types.js';
+import type { CompareAndSetOutcome, GetOutcome, Resolution, ScanOutcome, WriteOutcome } from './types.js';
 
 /** Outcome of a strong put, delete or batch. */
 export function toWriteOutcome(answer: Answer, session: number): WriteOutcome {
@@ -37,4 +37,23 @@ export function toScanOutcome(answer: Answer): ScanOutcome {
   return slowReason === undefined
     ? { entries, cursor, path, epoch, slot }
     : { entries, cursor, path, epoch, slot, slowReason };
+}
+
+/** What became of a write whose outcome was unknown. */
+export function toResolution(outcome: ResolvedOutcome): Resolution {
+  switch (outcome.status) {
+    case 'executed': {
+      const { slot, result } = outcome;
+      const known = { outcome: 'executed' as const, ...(slot > 0 ? { slot } : {}) };
+      if (result === undefined) return known;
+      if (result.applied) return { ...known, applied: true };
+      return { ...known, applied: false, found: result.present ? Buffer.from(result.value) : null };
+    }
+    case 'notExecuted':
+      return outcome.isFinal ? { outcome: 'notExecuted' } : { outcome: 'unknown', reason: 'pending' };
+    case 'sessionEnded':
+      return { outcome: 'unknown', reason: 'sessionEnded' };
+    default:
+      return unreachable(outcome);
+  }
 }

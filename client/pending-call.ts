@@ -2,6 +2,7 @@
 // Knows nothing of the core, of frames or of queues; the driver moves it.
 
 import type { AckLevel, Answer, Operation } from '../protocol/core.js';
+import type { CommandId } from '../protocol/messages.js';
 import type { TracedOperation } from '../tracing/client-tracer.js';
 import type { ClientError } from './client-error.js';
 import type { Timed } from './deadline-wheel.js';
@@ -19,11 +20,13 @@ export interface SessionState {
   /** Calls that wait to be taken, oldest first. Whoever comes later waits behind them. */
   waiting: PendingCall[];
   closed: boolean;
+  /** Null while the session goes on; else its writes that may be lost, in order. */
+  lost: CommandId[] | null;
 }
 
 /** A session that has not done anything yet. */
 export function createSessionState(id: number): SessionState {
-  return { id, seq: 0, unnumbered: null, waiting: [], closed: false };
+  return { id, seq: 0, unnumbered: null, waiting: [], closed: false, lost: null };
 }
 
 /** What ends a call from outside: its deadline or its caller's signal. */

@@ -2,6 +2,7 @@
 // by the session core; nothing here waits or retries.
 
 import type { Answer, Operation } from '../protocol/core.js';
+import type { CommandId } from '../protocol/messages.js';
 import { parseTraceparent } from '../tracing/trace-context.js';
 import { ClientError, invalidArgument } from './client-error.js';
 import type { CoreDriver } from './core-driver.js';
@@ -102,6 +103,10 @@ export class SessionHandle implements Session {
     const token = this.#driver.sessionToken(this.#state);
     if (token === null) throw new ClientError('CLOSED', `session ${this.id} was closed`);
     return encodeSessionToken(token);
+  }
+
+  get lost(): readonly CommandId[] | null {
+    return this.#state.lost;
   }
 
   close(): Promise<void> {

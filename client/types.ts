@@ -102,6 +102,11 @@ export interface BatchWrite {
 /** A session: one caller's causal order. Operations of one session may overlap. */
 export interface Session {
   readonly id: number;
+  /**
+   * Null while the session goes on. Once the cluster has ended it, because it heard nothing of this process for longer than
+   * a lease: its writes that are not known to be committed. Those that were not committed by then never will be (E8).
+   */
+  readonly lost: readonly CommandId[] | null;
   put(key: BytesLike, value: BytesLike, options: CallOptions<'weak'> & { consistency: 'weak' }): WeakWrite;
   put(key: BytesLike, value: BytesLike, options?: CallOptions<'strong'>): Promise<WriteOutcome>;
   delete(key: BytesLike, options: CallOptions<'weak'> & { consistency: 'weak' }): WeakWrite;
@@ -149,6 +154,8 @@ export interface ConnectOptions {
   ackWaitMs?: number;
   /** Most writes of one session that are not known to be committed; further ones wait. Default 1,024. */
   writeSetLimit?: number;
+  /** How often a session that has written is said to be alive while it does nothing else; default 10,000. */
+  aliveEveryMs?: number;
   /** Gathering time for a frame: 0 (default) sends at the end of the event-loop turn. */
   batchDelayUs?: number;
   /** Name of the replica to bind to; default is the closest. */
@@ -157,11 +164,35 @@ export interface ConnectOptions {
   tracing?: ClientTracing;
 }
 
+/** How to find out about a write. */
+export interface ResolveOptions extends Pick<CallOptions, 'deadlineMs' | 'signal'> {
+  /**
+   * End the write's session, so that the answer cannot change any more. Only for sessions that nobody uses: it has no effect
+   * on one that is open in this process, and ends one that is open in another.
+   */
+  settle?: boolean;
+}
+
+/** What became of a write. */
+export type Resolution =
+  /** It took effect, once. The rest is there as far as it is still known; `found` as in `CompareAndSetOutcome`. */
+  | { outcome: 'executed'; slot?: number; applied?: boolean; found?: Uint8Array | null }
+  /** It did not and never will. */
+  | { outcome: 'notExecuted' }
+  /** `pending`: not by now, but it still may; ask with `settle`. `sessionEnded`: nothing is known of it any more. */
+  | { outcome: 'unknown'; reason: 'pending' | 'sessionEnded' };
+
 /** A process's connection: one stream per node, shared by all its sessions. */
 export interface Client {
   readonly clusterId: string;
   readonly clientId: number;
   session(options?: { token?: string }): Promise<Session>;
+  /**
+   * Finds out what became of a write that ended with `UNKNOWN_OUTCOME`, by its id. For a session that is open here it waits
+   * until the write is committed; for any other the leader says what it knows (F7).
+   * @throws ClientError `DEADLINE_EXCEEDED`, `ABORTED`, `CLOSED`: nothing was learnt, ask again.
+   */
+  resolve(id: CommandId, options?: ResolveOptions): Promise<Resolution>;
   /** Counters since the start; a snapshot. */
   stats(): ClientStats;
   /** Waits for writes under way (at most `graceMs`, default 5,000), then closes all streams. */

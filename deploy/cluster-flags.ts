@@ -2,7 +2,9 @@
 
 import { parseArgs } from 'node:util';
 import { createQuorums, defaultFastQuorum } from '../protocol/quorum.js';
+import { isAddress } from '../services/host/config.js';
 import type { LocalClusterOptions } from './local-cluster.js';
+import type { TransferOptions } from './transfer-leader.js';
 
 /** The caller asked for something that is not possible; exit code 2. */
 export class UsageError extends Error {
@@ -10,12 +12,16 @@ export class UsageError extends Error {
 }
 
 /** What the command line asks for. */
-export type ClusterCommand = { kind: 'help' } | { kind: 'start'; json: boolean; options: LocalClusterOptions };
+export type ClusterCommand =
+  | { kind: 'help' }
+  | { kind: 'start'; json: boolean; options: LocalClusterOptions }
+  | { kind: 'transfer'; json: boolean; options: TransferOptions };
 
 /** Text of `--help`. */
 export const CLUSTER_HELP = `Starts a curpho cluster on this machine and keeps it running until Ctrl-C.
 
 Usage: npm run cluster -- [flags]
+       npm run cluster -- transfer --target <host:port,…> --to <replica>
 
   --replicas <n>          odd number of replicas, 1 to 15 (default 3)
   --witnesses <n>         number of witnesses, 1 to 15 (default 3)
@@ -33,6 +39,14 @@ Usage: npm run cluster -- [flags]
   --data-dir <path>       keep logs and files there; default is a temporary directory
   --json                  print one JSON line on stdout: {clusterId, target, natsUrl, services}
   --help                  this text
+
+transfer has another replica of a running cluster lead, and prints who leads then. Exit codes: 0 that replica leads,
+1 it does not, 2 bad usage, 3 the coordinators did not answer or refused.
+
+  --target <list>         coordinators, host:port separated by commas
+  --to <replica>          name of the replica that should lead
+  --timeout <s>           seconds to wait for the new epoch, 1 to 600 (default 30)
+  --json                  print one JSON line on stdout: {leader, epoch}
 `;
 
 const OPTIONS = {
@@ -56,6 +70,7 @@ const OPTIONS = {
 
 /** @throws UsageError naming the flag and what it must be. */
 export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
+  if (argv[0] === 'transfer') return parseTransferFlags(argv.slice(1));
   const values = readValues(argv);
   if (values.help) return { kind: 'help' };
   const replicas = parseCount('replicas', values.replicas, [1, 15]);
@@ -81,12 +96,44 @@ export function parseClusterFlags(argv: readonly string[]): ClusterCommand {
   return { kind: 'start', json: values.json, options: { ...present({ ...shape, ...files }), serviceSettings } };
 }
 
+const TRANSFER_OPTIONS = {
+  target: { type: 'string', default: '' },
+  to: { type: 'string', default: '' },
+  timeout: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+function parseTransferFlags(argv: readonly string[]): ClusterCommand {
+  const { target, to, timeout, json, help } = readTransferValues(argv);
+  if (help) return { kind: 'help' };
+  const targets = target.split(',').filter((address) => address !== '');
+  if (targets.length === 0 || !targets.every(isAddress)) {
+    throw new UsageError(`--target must be host:port, or several separated by commas, not ${JSON.stringify(target)}`);
+  }
+  if (to === '') throw new UsageError('--to must name a replica');
+  const seconds = parseCount('timeout', timeout, [1, 600]) ?? 30;
+  return { kind: 'transfer', json, options: { targets, to, timeoutMs: 1000 * seconds } };
+}
+
+function readTransferValues(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: TRANSFER_OPTIONS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw toUsageError(error);
+  }
+}
+
 function readValues(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
+    throw toUsageError(error);
   }
+}
+
+function toUsageError(error: unknown): UsageError {
+  return new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error));
 }
 
 function parseCount(flag: string, text: string | undefined, [min, max]: [number, number]): number | undefined {

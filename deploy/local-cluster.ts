@@ -2,7 +2,7 @@
 // loopback ports. Started by `npm run cluster`, by the load generator and by tests. Leaves nothing behind, however its
 // parent ends. Does not know what the services do.
 
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterConfig } from '../protocol/messages.js';
@@ -81,12 +81,13 @@ export interface LocalCluster {
    */
   kill(name: string, signal: NodeJS.Signals): void;
   /**
-   * Starts a process that has ended again: same name, same files, and where others must find it, the same address.
+   * Starts a process that has ended, or was told to by `kill`, again: same name, same files, and where others must find it, the same address.
    * Resolves when it says that it is ready; whether the cluster has taken it back is the coordinators' business. Its entry
-   * in `services` gets the new address and process number, its log a file of its own.
-   * @throws RangeError if there is no such process, Error if it has not ended, or does not come up in `startMs`.
+   * in `services` gets the new address and process number, its log a file of its own. `isWiped` takes away first what it
+   * had on disk.
+   * @throws RangeError if there is no such process, Error if it runs, or does not come up in `startMs`.
    */
-  restart(name: string): Promise<void>;
+  restart(name: string, options?: { isWiped?: boolean }): Promise<void>;
 }
 
 const START_MS = 30_000;
@@ -171,7 +172,7 @@ class StartingCluster {
       failed: this.#failed,
       stop: () => this.stop(),
       kill: (name, signal) => this.#kill(name, signal),
-      restart: (name) => this.#restart(name),
+      restart: (name, restart) => this.#restart(name, restart?.isWiped ?? false),
     };
   }
 
@@ -241,10 +242,13 @@ class StartingCluster {
     return service;
   }
 
-  async #restart(name: string): Promise<void> {
+  async #restart(name: string, isWiped: boolean): Promise<void> {
     const running = this.#findProcess(name);
+    // Who was told to end may take a moment.
+    if (this.#expected.has(running)) await running.ended;
     if (!running.isEnded) throw new Error(`${name} cannot be started again while it runs`);
     if (this.#stopping !== null) throw new Error('the cluster is being stopped');
+    if (isWiped) rmSync(this.#storeOf(name), { recursive: true, force: true });
     const entry = this.#described.find((service) => service.name === name);
     const launch = this.#launches.get(name);
     const deadline = Date.now() + (this.#options.startMs ?? START_MS);
@@ -260,6 +264,13 @@ class StartingCluster {
       launch.args = [...launch.args, '--listen', entry?.address ?? ''];
     const service = await this.#start(launch, deadline);
     if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });
+  }
+
+  /** Directory in which a process keeps what outlives it. */
+  #storeOf(name: string): string {
+    const launch = this.#launches.get(name);
+    if (launch === undefined) return join(this.#directory, 'nats', 'jetstream');
+    return join(this.#directory, `${launch.role}-${launch.index}`);
   }
 
   #watch(child: GuardedProcess): void {

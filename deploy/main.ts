@@ -1,10 +1,11 @@
-// `npm run cluster`: a cluster in the foreground. stdout belongs to the table or, with --json, to one line for programs;
-// progress goes to stderr. Exit codes: 0 stopped by a signal, 1 did not
-// start or everything ended by itself, 2 bad usage.
+// `npm run cluster`: a cluster in the foreground, or another leader for one that runs. stdout belongs to the table or,
+// with --json, to one line for programs; progress goes to stderr. Exit codes: 0 stopped by a signal, 1 did not start or
+// everything ended by itself, 2 bad usage; of a transfer 0 done, 1 another replica leads, 3 refused or not answered.
 
 import Table from 'cli-table3';
 import { CLUSTER_HELP, type ClusterCommand, parseClusterFlags, UsageError } from './cluster-flags.js';
 import { type LocalCluster, startLocalCluster } from './local-cluster.js';
+import { runTransfer } from './transfer-leader.js';
 
 function readCommand(): ClusterCommand {
   try {
@@ -37,6 +38,8 @@ if (command.kind === 'help') {
   process.stdout.write(CLUSTER_HELP);
   process.exit(0);
 }
+
+if (command.kind === 'transfer') process.exit(await runTransfer(command.options, command.json));
 
 let running: LocalCluster | null = null;
 let isStopping = false;

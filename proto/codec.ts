@@ -19,12 +19,17 @@ import {
   checkAtMost,
   checkAttempt,
   checkCommand,
+  checkExpiry,
   checkId,
   checkIds,
+  checkInquiry,
   checkKey,
+  checkOutcome,
   checkPositive,
+  checkSessions,
   checkTarget,
   checkTrace,
+  checkUpkeep,
   checkWrites,
   FrameError,
 } from './frame-checks.js';
@@ -70,6 +75,7 @@ export function decodeSessionRequest(bytes: Uint8Array): SessionRequest {
     checkTarget(read, 'SessionRequest.weak_reads');
   }
   checkIds(ackQueries, 'SessionRequest.ack_queries');
+  if (frame.upkeep !== undefined) checkUpkeep(frame.upkeep, 'SessionRequest.upkeep');
   checkTrace(frame.trace, 'SessionRequest');
   return frame;
 }
@@ -96,6 +102,7 @@ export function decodeSessionResponse(bytes: Uint8Array): SessionResponse {
     checkPositive(notice.session, 'SessionResponse.commit_notices', 'session');
   }
   for (const refusal of frame.refusals) checkPositive(refusal.code, 'SessionResponse.refusals', 'code');
+  for (const outcome of frame.outcomes) checkOutcome(outcome, 'SessionResponse.outcomes');
   checkTrace(frame.trace, 'SessionResponse');
   return frame;
 }
@@ -107,7 +114,9 @@ export function decodeReplicateRequest(bytes: Uint8Array): ReplicateRequest {
   for (const entry of frame.entries) {
     checkPositive(entry.epoch, 'ReplicateRequest.entries', 'epoch');
     if (entry.command !== undefined) checkCommand(entry.command, 'ReplicateRequest.entries.command');
+    if (entry.expiry !== undefined) checkExpiry(entry, 'ReplicateRequest.entries');
   }
+  if (frame.inquiry !== undefined) checkInquiry(frame.inquiry, 'ReplicateRequest.inquiry');
   checkTrace(frame.trace, 'ReplicateRequest');
   return frame;
 }
@@ -154,6 +163,8 @@ export function decodeRecordResponse(bytes: Uint8Array): RecordResponse {
 export function decodeCollectRequest(bytes: Uint8Array): CollectRequest {
   const frame: CollectRequest = decode('CollectRequest', CollectRequestWire, bytes);
   for (const watermark of frame.committed) checkPositive(watermark.session, 'CollectRequest.committed', 'session');
+  if (frame.inquiry !== undefined) checkInquiry(frame.inquiry, 'CollectRequest.inquiry');
+  checkSessions(frame.expired, 'CollectRequest', 'expired');
   return frame;
 }
 

@@ -16,10 +16,17 @@ import type {
   CommandId,
   Condition,
   FrameTrace,
+  Inquiry,
+  LogEntry,
   Mutation,
+  OutcomeReply,
   ScanRange,
+  SessionUpkeep,
   Write,
 } from '../protocol/messages.js';
+
+/** Questions about writes in one frame. */
+const OUTCOME_QUERIES_LIMIT = 1024;
 
 /** Trace id, span id and flags. */
 const TRACE_CONTEXT_BYTES = 25;
@@ -120,6 +127,43 @@ export function checkIds(ids: readonly CommandId[], path: string): void {
 export function checkId(id: CommandId, path: string): void {
   checkPositive(id.session, path, 'session');
   checkPositive(id.seq, path, 'seq');
+}
+
+/** What a client says of its sessions. */
+export function checkUpkeep({ alive, ended, queries }: SessionUpkeep, path: string): void {
+  checkSessions(alive, path, 'alive');
+  checkSessions(ended, path, 'ended');
+  checkAtMost(queries.length, OUTCOME_QUERIES_LIMIT, path, 'queries');
+  for (const query of queries) {
+    checkPositive(query.nonce, `${path}.queries`, 'nonce');
+    checkId(query, `${path}.queries`);
+  }
+}
+
+/** What became of a write. */
+export function checkOutcome({ nonce, status }: OutcomeReply, path: string): void {
+  checkPositive(nonce, path, 'nonce');
+  checkPositive(status, path, 'status');
+}
+
+/** The end of sessions: an entry of its own, with at least one. */
+export function checkExpiry({ command, expiry }: LogEntry, path: string): void {
+  if (expiry === undefined) return;
+  if (command !== undefined) throw new FrameError(`${path}.expiry`, 'absent where there is a command');
+  checkPositive(expiry.sessions.length, `${path}.expiry`, 'sessions');
+  checkSessions(expiry.sessions, `${path}.expiry`, 'sessions');
+}
+
+/** A question about sessions; none of them left is a question too. */
+export function checkInquiry({ number, sessions }: Inquiry, path: string): void {
+  checkPositive(number, path, 'number');
+  checkSessions(sessions, path, 'sessions');
+}
+
+/** Session ids of one frame. */
+export function checkSessions(sessions: readonly number[], path: string, field: string): void {
+  checkAtMost(sessions.length, FRAME_OPERATIONS_LIMIT, path, field);
+  for (const session of sessions) checkPositive(session, path, field);
 }
 
 /** What tracing adds to a frame: trace contexts are whole, and there are not more of them than operations fit in. */

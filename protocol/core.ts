@@ -29,6 +29,7 @@ import type {
   SessionResponse,
   StartRequest,
   StartResponse,
+  WriteResult,
 } from './messages.js';
 import type { ReplicaBatch } from './replica/persistence.js';
 import type { WitnessBatch } from './witness/persistence.js';
@@ -164,6 +165,15 @@ export interface SessionToken {
   slot: number;
 }
 
+/** What became of a write whose caller never learnt it (F7). */
+export type ResolvedOutcome =
+  /** `slot` 0 and no `result`: not known (any more). A weak write has no result. */
+  | { status: 'executed'; slot: number; result: WriteResult | undefined }
+  /** `isFinal`: and never will be. Otherwise it still may be executed. */
+  | { status: 'notExecuted'; isFinal: boolean }
+  /** Its session has ended, and with it all knowledge of its writes. */
+  | { status: 'sessionEnded' };
+
 /** What the client core reacts to. One core serves all sessions of a process. */
 export type ClientInput =
   | { kind: 'config'; config: ClusterConfig }
@@ -173,6 +183,11 @@ export type ClientInput =
   | { kind: 'submit'; session: number; call: number; operation: Operation; isTraced: boolean }
   /** The caller stopped waiting. A read is forgotten; a numbered write goes on until it is committed (F7). */
   | { kind: 'abandon'; call: number }
+  /**
+   * What became of a write (F7)? `settles`: its session, which must not be one of this process, is ended for that, so that
+   * the answer cannot change any more.
+   */
+  | { kind: 'resolve'; call: number; session: number; seq: number; settles: boolean }
   | { kind: 'session'; frame: SessionResponse }
   | { kind: 'record'; frame: RecordResponse }
   | { kind: 'acks'; batch: AckBatch }
@@ -197,8 +212,16 @@ export type ClientOutput =
   | { kind: 'completed'; call: number; answer: Answer }
   /** A weak write reached a level; `completed` stands for `local`, and levels may be skipped upwards. */
   | { kind: 'level'; call: number; level: AckLevel; slot: number; epoch: number }
+  /**
+   * A call that gets no answer any more. `sessionExpired`: its session has ended; a write that has a number was executed
+   * before that or never will be. `idReused`: the leader has another write under this id.
+   */
+  | { kind: 'failed'; call: number; reason: 'sessionExpired' | 'idReused' }
+  /** A session has ended without being closed. `lost`: seqs of its writes that are not known to be committed (E8). */
+  | { kind: 'sessionExpired'; session: number; lost: number[] }
+  | { kind: 'resolved'; call: number; outcome: ResolvedOutcome }
   /** Refused before it was numbered: nothing was sent. */
-  | { kind: 'refused'; call: number; reason: 'writeSetFull' | 'sessionUnknown' | 'abandoned' }
+  | { kind: 'refused'; call: number; reason: 'writeSetFull' | 'sessionUnknown' | 'sessionExpired' | 'abandoned' }
   /** This node answered from another epoch or refused: the configuration should be fetched anew. */
   | { kind: 'configWanted'; epoch: number };
 

@@ -20,6 +20,8 @@ const PROGRAMS = {
   cluster: ['deploy/main.js'],
   simulate: ['test/simulation/main.js'],
   verify: ['test/checkers/main.js'],
+  chaos: ['test/chaos/main.js'],
+  bench: ['test/chaos/bench-main.js'],
 };
 const TARGETS = [...Object.keys(PROGRAMS), 'test', 'test-compose', 'check', 'build'];
 

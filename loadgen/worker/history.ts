@@ -32,8 +32,8 @@ const HEAD = '{"curphoHistory":1}';
 
 const FLUSH_CHARACTERS = 1 << 20;
 
-/** An open history file of one process. */
-export class HistoryWriter {
+/** An open history file of one process. `Event` is what is known of an operation in the form of docs/HISTORY.md. */
+export class HistoryWriter<Event extends object = HistoryEvent> {
   readonly #file: number;
   #lines: string[] = [HEAD];
   #characters = 0;
@@ -42,7 +42,7 @@ export class HistoryWriter {
     this.#file = openSync(path, 'w');
   }
 
-  write(event: HistoryEvent): void {
+  write(event: Event): void {
     const line = JSON.stringify(event);
     this.#lines.push(line);
     this.#characters += line.length;

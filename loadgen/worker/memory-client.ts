@@ -9,6 +9,7 @@ import type {
   ClientStats,
   CompareAndSetOutcome,
   GetOutcome,
+  Resolution,
   ScanOutcome,
   Session,
   WeakWrite,
@@ -47,6 +48,10 @@ export class MemoryClient implements Client {
     this.clientId = clientId;
     this.#delayMs = delayMs;
     this.#tamper = tamper;
+  }
+
+  resolve(): Promise<Resolution> {
+    return Promise.reject(new Error(NO_REASON));
   }
 
   async session(): Promise<Session> {
@@ -110,6 +115,7 @@ export class MemoryClient implements Client {
 
 class MemorySession implements Session {
   readonly id: number;
+  readonly lost = null;
   readonly #client: MemoryClient;
   #seq = 0;
 

@@ -193,7 +193,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     const restored = { ...known, config: lost, recovery: undefined };
     if (lost?.clusterId === known.clusterId && isNewer(restored, known)) this.#learn(restored, nowUs, outputs);
     const { epoch } = this.#nodes.survey;
-    if (epoch <= (this.#known?.config?.epoch ?? 0) || this.#access.kind !== 'idle') return;
+    if (!this.#nodes.survey.knowsMoreThan(this.#known?.config) || this.#access.kind !== 'idle') return;
     if (epoch === this.#reread.epoch && nowUs - this.#reread.atUs < this.#settings.retryUs) return;
     this.#reread = { epoch, atUs: nowUs };
     this.#access = { kind: 'unread' };
@@ -211,7 +211,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
   #describeWait(config: ClusterConfig | undefined, nowUs: number): string {
     const { epoch } = this.#nodes.survey;
     const recorded = config?.epoch ?? 0;
-    if (epoch > recorded && this.#reread.epoch === epoch && this.#access.kind === 'idle') {
+    if (this.#nodes.survey.knowsMoreThan(config) && this.#reread.epoch === epoch && this.#access.kind === 'idle') {
       return `nodes speak of epoch ${epoch}, the record only of epoch ${recorded}: the bucket was put back, and nobody can tell yet whether epoch ${epoch} served`;
     }
     return config === undefined ? '' : this.#epochs.describeWait(config, nowUs);

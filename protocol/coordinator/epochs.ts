@@ -117,12 +117,16 @@ export class Epochs {
       const own = this.#suspicion === 'deposed' ? config.replicas[config.leader]?.id : undefined;
       return createNextEpoch({ config, recovery, preferred: this.transfers.preferred ?? own });
     }
+    // Put back within an epoch, the record could have the epoch led twice and opened with other witnesses. The first one
+    // opens with what is heard: nobody waits for a majority before there is anything to serve.
+    const isFirst = config.epoch === 1 && config.status === EpochStatus.recovering;
+    if (!mayBegin && (!isFirst || this.#nodes.survey.knowsMoreThan(config))) return known;
     const choice = this.#change.choose(nowUs);
     if (recovery !== undefined && choice !== null) {
       // C6: who leads an epoch is decided here and once; two coordinators may have fenced different majorities.
       return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
     }
-    if (config.status === EpochStatus.open) return mayBegin ? this.#plannedEpoch(config, nowUs) : known;
+    if (config.status === EpochStatus.open) return this.#plannedEpoch(config, nowUs);
     const { led } = this.#installation;
     if (led === null) return { config, recovery };
     const witnesses = this.#planned.witnessesNow(config, nowUs);
@@ -143,7 +147,7 @@ export class Epochs {
    * epoch that began, and ids that went out, are known to one of them.
    */
   isRecordCurrent({ config }: CoordinatorRecord): boolean {
-    if (this.#nodes.survey.epoch > (config?.epoch ?? 0)) return false;
+    if (this.#nodes.survey.knowsMoreThan(config)) return false;
     return config === undefined || this.#nodes.survey.isHeard(config);
   }
 

@@ -13,6 +13,8 @@ export interface ReplaySources {
   quorums: Quorums;
   /** Highest seq of a session in the chosen log. Asked for with q < m only. */
   orderedThrough(session: number): number;
+  /** D4: whether a write follows on what is recovered of its session. */
+  followsOn(seq: number, recoveredThrough: number): boolean;
   /** Which of `count` writes that may come next does; any will do. */
   pickNext(count: number): number;
 }
@@ -33,7 +35,7 @@ export function orderReplay(sources: ReplaySources): Write[] {
   const recovered = [...collectNodes(pools).values()].filter(({ write, positions }) => {
     return !write.command.strong || positions.filter((position) => position >= 0).length >= copies;
   });
-  const nodes = cutToPrefixes(recovered, sources.orderedThrough);
+  const nodes = cutToPrefixes(recovered, sources);
   addSessionsAndDependencies(nodes);
   const ancestors = new Map(nodes.map((node) => [node, ancestorsOf(node)]));
   for (const one of nodes) {
@@ -67,13 +69,13 @@ function collectNodes(pools: ReplaySources['pools']): Map<string, Node> {
 }
 
 /** D4: what follows on the log without a hole; the rest waits for its session to send what is missing. */
-function cutToPrefixes(nodes: Node[], orderedThrough: (session: number) => number): Node[] {
+function cutToPrefixes(nodes: Node[], { orderedThrough, followsOn }: ReplaySources): Node[] {
   const reached = new Map<number, number>();
   return nodes
     .sort((one, other) => one.write.command.seq - other.write.command.seq)
     .filter(({ write: { command } }) => {
       const through = reached.get(command.session) ?? orderedThrough(command.session);
-      if (command.seq !== through + 1) return false;
+      if (!followsOn(command.seq, through)) return false;
       reached.set(command.session, command.seq);
       return true;
     });

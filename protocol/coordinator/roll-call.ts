@@ -2,6 +2,7 @@
 // know that the record may have lost, whether their states agree. Changes nothing but its own memory.
 
 import type { ClusterConfig } from '../messages.js';
+import { EpochStatus } from '../messages.js';
 import { describeInvalidNode, NodeRegistry } from './registry.js';
 import { StateAudit } from './state-audit.js';
 import { Survey } from './survey.js';
@@ -39,7 +40,7 @@ export class RollCall {
     outputs: Outputs,
   ): void {
     const { call, request } = asked;
-    const { role, nodeId: id, address, incarnation, epoch, sessionFloor } = request;
+    const { role, nodeId: id, address, incarnation, epoch, sessionFloor, openEpoch, openVersion } = request;
     const invalid = describeInvalidNode(request);
     if (invalid !== null) return refuse(call, 'invalid', invalid, outputs);
     const node = { role, id, address, incarnation };
@@ -48,7 +49,8 @@ export class RollCall {
       const detail = `node id ${id} is taken by a live node at ${holder.address}`;
       return refuse(call, 'duplicateNode', detail, outputs);
     }
-    const report = { epoch, sessionFloor, lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined };
+    const floors = { epoch, sessionFloor, openEpoch, openVersion };
+    const report = { ...floors, lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined };
     this.#note(node, report);
     outputs.push({ kind: 'nodeSeen', clusterId: known.clusterId, node, report });
     const response = { clusterId: known.clusterId, heartbeatUs: this.#heartbeatUs, sessionFloor: known.sessionFloor };
@@ -69,14 +71,15 @@ export class RollCall {
       return refuse(call, 'unknownNode', detail, outputs);
     }
     const { role, id, address, incarnation } = node;
-    const { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config } = request;
-    const report = { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config };
+    const { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config, openEpoch, openVersion } = request;
+    const report = { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config, openEpoch, openVersion };
     const seen = { role, id, address, incarnation };
     this.#note(seen, report);
     this.judgeStates(known.config, nowUs, outputs);
     outputs.push({ kind: 'nodeSeen', clusterId: known.clusterId, node: seen, report });
     const stop = role === NodeRole.replica ? this.reasonToStop(seen) : '';
-    const { epoch: recorded = 0, version = 0 } = known.config ?? {};
+    const { epoch: recorded = 0, status } = known.config ?? {};
+    const version = status === EpochStatus.open ? (known.config?.version ?? 0) : 0;
     const response = { epoch: recorded, version, sessionFloor: known.sessionFloor, stop };
     outputs.push({ kind: 'heartbeatNoted', call, response });
   }

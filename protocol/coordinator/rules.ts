@@ -37,6 +37,8 @@ export interface CoordinatorRules {
   isSealed(sealed: number, quorums: Quorums): boolean;
   /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
   mayReadPool(isSealed: boolean): boolean;
+  /** D4: whether a recovered write follows on what is recovered of its session. */
+  followsOn(seq: number, recoveredThrough: number): boolean;
   /** Which of `count` writes that may come next in a merged replay does, 0 to count − 1: any will do. */
   pickNext(count: number): number;
 }
@@ -61,5 +63,6 @@ export const coordinatorRules: CoordinatorRules = {
   },
   isSealed: (sealed, quorums) => sealed >= quorums.recovery,
   mayReadPool: (isSealed) => isSealed,
+  followsOn: (seq, recoveredThrough) => seq === recoveredThrough + 1,
   pickNext: () => 0,
 };

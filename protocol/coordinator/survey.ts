@@ -20,6 +20,8 @@ export class Survey {
   #epoch = 0;
   #sessionFloor = 0;
   #config: ClusterConfig | undefined;
+  /** Latest open configuration that any node spoke of, though it may not have sent it. */
+  #open = { epoch: 0, version: 0 };
 
   /** Highest epoch that any node spoke of; 0 if none did. No epoch up to here may begin anew. */
   get epoch(): number {
@@ -32,15 +34,24 @@ export class Survey {
   }
 
   /** A node said how it is. */
-  note({ role, id, incarnation }: SeenNode, { epoch, sessionFloor, config }: NodeReport): void {
+  note({ role, id, incarnation }: SeenNode, report: NodeReport): void {
+    const { epoch, sessionFloor, config, openEpoch, openVersion } = report;
     this.#epoch = Math.max(this.#epoch, epoch);
     this.#sessionFloor = Math.max(this.#sessionFloor, sessionFloor);
     // Without an epoch it says nothing: it has had none, or has not yet found what it kept.
     if (role === NodeRole.replica && epoch > 0) this.#noteReplica(id, { incarnation, sessionFloor });
-    if (config === undefined || config.status !== EpochStatus.open) return;
-    const { epoch: knownEpoch = 0, version = 0 } = this.#config ?? {};
-    const isLater = config.epoch > knownEpoch || (config.epoch === knownEpoch && config.version > version);
-    if (isLater) this.#config = config;
+    const open = { epoch: openEpoch, version: openVersion };
+    if (isLater(open, this.#open)) this.#open = open;
+    if (config?.status === EpochStatus.open && isLater(config, this.#config ?? NONE)) this.#config = config;
+  }
+
+  /** True if some node speaks of a later epoch than the configuration's, or of the same one further on. */
+  knowsMoreThan(config: ClusterConfig | undefined): boolean {
+    if (this.#epoch > (config?.epoch ?? 0)) return true;
+    return isLater(
+      this.#open,
+      config?.status === EpochStatus.open ? config : { epoch: config?.epoch ?? 0, version: 0 },
+    );
   }
 
   /** Whether a majority of a configuration's replicas, in the lives that it names, said how they are. */
@@ -60,7 +71,8 @@ export class Survey {
    */
   lostConfig(): ClusterConfig | undefined {
     const config = this.#config;
-    return config !== undefined && config.epoch === this.#epoch && this.isHeard(config) ? config : undefined;
+    if (config === undefined || config.epoch !== this.#epoch || isLater(this.#open, config)) return undefined;
+    return this.isHeard(config) ? config : undefined;
   }
 
   /** The bucket went back: what was said before may be older than what was taken back. */
@@ -82,6 +94,17 @@ export class Survey {
       return said?.incarnation === incarnation ? [said] : [];
     });
   }
+}
+
+const NONE = { epoch: 0, version: 0 };
+
+interface Versioned {
+  epoch: number;
+  version: number;
+}
+
+function isLater(one: Versioned, other: Versioned): boolean {
+  return one.epoch > other.epoch || (one.epoch === other.epoch && one.version > other.version);
 }
 
 /** Replicas of a configuration that make a majority. */

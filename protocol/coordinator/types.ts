@@ -34,6 +34,10 @@ export interface RegisterRequest {
   epoch: number;
   /** Highest session floor that this life was ever told; 0 for none. */
   sessionFloor: number;
+  /** Epoch of the latest open configuration that this life was told; 0 for none. */
+  openEpoch: number;
+  /** Version of that configuration. */
+  openVersion: number;
 }
 
 export interface RegisterResponse {
@@ -60,13 +64,17 @@ export interface HeartbeatRequest {
   sessionFloor: number;
   /** The latest open configuration that the node was told, if the last answer spoke of an older one (D9). */
   config: ClusterConfig | undefined;
+  /** Its epoch, also where the configuration itself is not sent; 0 for none. */
+  openEpoch: number;
+  /** Its version. */
+  openVersion: number;
 }
 
 export interface HeartbeatResponse {
   epoch: number;
   /** Not empty: the node has to stop, for this reason. */
   stop: string;
-  /** Version of the configuration of that epoch. */
+  /** Version of the configuration of that epoch; 0 while it is not open. */
   version: number;
   /** As in `RegisterResponse`. */
   sessionFloor: number;
@@ -75,7 +83,7 @@ export interface HeartbeatResponse {
 /** What a node says of itself besides that it is there. */
 export type NodeReport = Pick<
   HeartbeatRequest,
-  'epoch' | 'lostEpoch' | 'stateSlot' | 'stateHash' | 'sessionFloor' | 'config'
+  'epoch' | 'lostEpoch' | 'stateSlot' | 'stateHash' | 'sessionFloor' | 'config' | 'openEpoch' | 'openVersion'
 >;
 
 /** An operator wants another replica to lead. */

@@ -257,8 +257,9 @@ export class ViewChange {
       pools.push(pool);
     }
     const lastWrites = createLookup(this.#logs.get(config.leader)?.lastWrites ?? []);
-    const { pickNext } = this.#rules;
-    this.#replay = orderReplay({ pools, quorums, pickNext, orderedThrough: (session) => lastWrites.get(session) ?? 0 });
+    const { pickNext, followsOn } = this.#rules;
+    const orderedThrough = (session: number): number => lastWrites.get(session) ?? 0;
+    this.#replay = orderReplay({ pools, quorums, pickNext, followsOn, orderedThrough });
   }
 
   #forget(): void {

@@ -51,8 +51,8 @@ export class DedupTable {
     return this.#sessions.get(session);
   }
 
-  /** Notes an execution. `command.seq` is the session's next. */
-  note(command: Command, slot: number, result: WriteResult): void {
+  /** Notes an execution. `command.seq` is the session's next; results up to `forgetThrough` go. */
+  note(command: Command, slot: number, result: WriteResult, forgetThrough: number = command.ackedThrough): void {
     const { session } = command;
     let record = this.#sessions.get(session);
     const hashBefore = record === undefined ? 0 : hashSession(session, record);
@@ -64,8 +64,8 @@ export class DedupTable {
     record.lastSeq = command.seq;
     record.lastSlot = slot;
     if (command.strong) record.results.set(command.seq, { slot, result });
-    if (command.ackedThrough > record.ackedThrough) {
-      record.ackedThrough = Math.min(command.ackedThrough, command.seq - 1);
+    if (forgetThrough > record.ackedThrough) {
+      record.ackedThrough = Math.min(forgetThrough, command.seq - 1);
       for (const seq of record.results.keys()) {
         if (seq > record.ackedThrough) break;
         record.results.delete(seq);
@@ -94,6 +94,15 @@ export class DedupTable {
     }
     this.track();
     return changes;
+  }
+
+  /** The session has ended. */
+  drop(session: number): void {
+    const record = this.#sessions.get(session);
+    if (record === undefined) return;
+    this.#sessions.delete(session);
+    this.#changed?.add(session);
+    this.#hash = (this.#hash - hashSession(session, record)) >>> 0;
   }
 
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {

@@ -2,7 +2,7 @@
 // and what to send next. Pipelined: it sends on before the answer is there and goes back when an answer says so.
 
 import { FRAME_BYTES_SOFT_LIMIT, FRAME_OPERATIONS_LIMIT } from '../limits.js';
-import type { ReplicateRequest, ReplicateResponse } from '../messages.js';
+import type { Inquiry, ReplicateRequest, ReplicateResponse } from '../messages.js';
 import type { ReplicaNode } from './node.js';
 
 /** Entries that may be on their way to one follower. */
@@ -136,6 +136,20 @@ export class Followers {
       else group.push(follower);
     }
     for (const [next, group] of groups) this.#sendFrom(next, group, emit);
+  }
+
+  /** Asks those who have not answered what they hold of some sessions (F5); the frame carries nothing else that is new. */
+  inquire(
+    inquiry: Inquiry,
+    answered: ReadonlySet<number>,
+    emit: (to: number[], frame: ReplicateRequest) => void,
+  ): void {
+    for (const { index, match, next } of this.#followers) {
+      if (answered.has(index)) continue;
+      const prevSlot = match > 0 ? match : next - 1;
+      const prevEpoch = this.#node.log.epochAt(prevSlot);
+      if (prevEpoch !== undefined) emit([index], { ...this.#createFrame(prevSlot, prevEpoch, []), inquiry });
+    }
   }
 
   /** Asks a follower whether its log equals ours up to where it would be sent more. */

@@ -35,6 +35,7 @@ export class Following {
     this.#round = 0;
     this.#toldSlot = -1;
     this.#verifiedSlot = this.#node.commitSlot;
+    this.#node.asked.clear();
   }
 
   /** A frame of the leader of this epoch. */
@@ -55,6 +56,7 @@ export class Following {
     }
     this.#commitThrough(Math.min(frame.commitSlot, this.#verifiedSlot));
     if (frame.openSlot > 0) node.openSlot = frame.openSlot;
+    if (frame.inquiry !== undefined) node.asked.onInquiry(frame.inquiry);
     node.dropLog(Math.min(frame.storedEverywhere, node.commitSlot));
     this.#answer = { ok: true };
   }
@@ -107,9 +109,10 @@ export class Following {
   #commitThrough(slot: number): void {
     const { log, state, held, counts } = this.#node;
     for (let next = this.#node.commitSlot + 1; next <= slot; next++) {
-      const command = log.at(next)?.command;
+      const { command, expiry } = log.at(next) ?? {};
       this.#node.commitSlot = next;
-      state.apply(next, command);
+      if (expiry !== undefined) this.#node.endSessions(next, expiry.sessions);
+      else state.apply(next, command);
       if (command === undefined) continue;
       counts.committed++;
       held.release(command.session, command.seq);
@@ -118,7 +121,14 @@ export class Following {
 
   /** E9: what this replica has held for long goes to the leader with the next answer. */
   #maybeRelay(answer: ReplicateResponse): void {
-    const { counts, held, nowUs, options } = this.#node;
+    const { asked, counts, held, nowUs, options } = this.#node;
+    if (asked.isOwed) {
+      const { number, held: relayed } = asked.answer((session, limit) => held.of(session, limit));
+      answer.inquiry = number;
+      answer.relayed = relayed;
+      counts.relayed += relayed.length;
+      return;
+    }
     if (nowUs < this.#nextRelayUs) return;
     this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
     answer.relayed = held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH);

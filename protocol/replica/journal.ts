@@ -4,7 +4,6 @@
 
 import { commandBytes } from '../command.js';
 import type { ReplicaOutput } from '../core.js';
-import type { SessionRange } from '../messages.js';
 import type { ReplicaLog } from './log.js';
 import type { Checkpoint, ReplicaBatch, ReplicaImage, ReplicaPromises } from './persistence.js';
 import type { AppliedState } from './state.js';
@@ -196,7 +195,7 @@ export class Journal {
     this.#checkpointSlot = slot;
     this.#checkpointDebt = 0;
     const { floor } = log;
-    const expired: SessionRange[] | undefined = undefined;
+    const expired = state.takeEndings();
     const { keys, forgottenSlots } = state.store.takeChanges();
     const piece = { keys, sessions: state.dedup.takeChanges(), expired, forgottenSlots };
     return { ...createPiece('move', piece), slot, floor, floorEpoch: log.epochAt(floor) ?? 0 };

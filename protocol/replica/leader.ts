@@ -9,6 +9,7 @@ import {
   type ConfirmedRead,
   RefusalCode,
   type ReplicateResponse,
+  type SessionUpkeep,
   type SessionWatermark,
   type StrongRead,
   type Write,
@@ -16,6 +17,7 @@ import {
 } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 import { RESULTS_PER_SESSION_LIMIT } from './dedup.js';
+import { Endings } from './endings.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
 import { Followers } from './followers.js';
 import type { ReplicaNode } from './node.js';
@@ -36,6 +38,7 @@ export class Leader {
   readonly #followers: Followers;
   readonly #reads: StrongReads;
   readonly #parking: Parking;
+  readonly #endings: Endings;
   /** Highest seq of each session that has a slot in this log. */
   readonly #ordered = new Map<number, number>();
   /** Sessions whose commit watermark moved this turn. */
@@ -56,7 +59,8 @@ export class Leader {
 
   constructor(node: ReplicaNode, quorums: Quorums, replay: readonly Write[]) {
     this.#node = node;
-    this.#parking = new Parking(node.options.parkedLimit);
+    const { parkedLimit, parkedBytesLimit } = node.options;
+    this.#parking = new Parking({ count: parkedLimit, bytes: parkedBytesLimit });
     this.#followers = new Followers(node, quorums.replicas, quorums.majority);
     this.#reads = new StrongReads(node, {
       overlay: this.#overlay,
@@ -64,11 +68,20 @@ export class Leader {
       parking: this.#parking,
       orderedThrough: (session) => this.orderedThrough(session),
       noteHole: (session, client) => this.#noteHole(session, client),
+      refusesEnded: (session, client, operation) => this.#endings.refusesEnded(session, client, operation),
+    });
+    this.#endings = new Endings(node, {
+      quorums,
+      followers: this.#followers,
+      append: (sessions) => node.log.append({ epoch: node.epoch, command: undefined, expiry: { sessions } }),
+      orderHeld: (session) => this.#orderHeld(session),
+      drop: (session) => this.#dropSession(session),
     });
     this.#adoptTail();
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
-      if (command === undefined || command.seq !== this.orderedThrough(command.session) + 1) continue;
+      if (command === undefined || this.#endings.isEnding(command.session)) continue;
+      if (!node.rules.mayReplay(command.seq, this.orderedThrough(command.session))) continue;
       this.#append(copyCommand(command, node.slab), 0, false);
     }
     this.ownSlot = node.log.append({ epoch: node.epoch, command: undefined, expiry: undefined });
@@ -79,8 +92,29 @@ export class Leader {
     return this.#overlay.size;
   }
 
+  /** A write of a client that is there. */
   onWrite(write: CheckedWrite, client: number): void {
+    this.#endings.hear(write.command.session);
+    this.#accept(write, client);
+  }
+
+  /** Says no to a session that has ended or is about to; false if it goes on. */
+  refusesEnded(session: number, client: number, operation: { seq?: number; nonce?: number }): boolean {
+    return this.#endings.refusesEnded(session, client, operation);
+  }
+
+  onUpkeep(upkeep: SessionUpkeep, client: number): void {
+    this.#endings.onUpkeep(upkeep, client);
+  }
+
+  /** Somebody has said all that it holds of the sessions of an inquiry. */
+  onAnswer(from: 'replica' | 'witness', index: number, number: number): void {
+    this.#endings.onAnswer(from, index, number);
+  }
+
+  #accept(write: CheckedWrite, client: number): void {
     const { session, seq } = write.command;
+    if (this.#endings.refusesEnded(session, client, { seq })) return;
     const { counts, rules, state } = this.#node;
     counts.proposals++;
     const ordered = this.orderedThrough(session);
@@ -95,10 +129,12 @@ export class Leader {
   }
 
   onStrongRead(read: StrongRead, client: number): void {
+    this.#endings.hear(read.session);
     this.#reads.onStrongRead(read, client);
   }
 
   onConfirmedRead(read: ConfirmedRead, client: number): void {
+    this.#endings.hear(read.session);
     this.#reads.onConfirmedRead(read, client);
   }
 
@@ -113,6 +149,7 @@ export class Leader {
   dropClient(client: number): void {
     this.#parking.dropClient(client);
     this.#reads.dropClient(client);
+    this.#endings.dropClient(client);
   }
 
   /** A write that a follower relays or a witness reports: ordered like a proposal, answered to its session's client. */
@@ -120,12 +157,13 @@ export class Leader {
     const { session, seq } = write.command;
     this.#node.counts.relayed++;
     if (seq <= this.#node.state.dedup.lastSeq(session)) this.#touched.add(session);
-    this.onWrite(write, this.#node.clientOf.get(session) ?? 0);
+    this.#accept(write, this.#node.clientOf.get(session) ?? 0);
   }
 
   onTick(): void {
     const { held, isOpen, nowUs, options } = this.#node;
     this.#followers.onTick();
+    this.#endings.onTick();
     if (!isOpen || nowUs < this.#nextRelayUs) return;
     this.#nextRelayUs = nowUs + options.relayAfterUs / 4;
     for (const write of held.takeDue(nowUs - options.relayAfterUs, nowUs, RELAY_BATCH)) this.onRelayed(write);
@@ -141,6 +179,7 @@ export class Leader {
     if (!this.#node.maySpeak(true)) return;
     this.#advanceCommit();
     this.#reads.settle();
+    this.#endings.onTurnEnd(outputs);
     const isPaced = nowUs - this.#pacedUs < options.paceUs;
     this.#isBehind = isPaced;
     if (!isPaced || this.#isAwaited || this.#reads.size > 0) {
@@ -179,8 +218,10 @@ export class Leader {
   #adoptTail(): void {
     const { log, commitSlot } = this.#node;
     for (let slot = commitSlot + 1; slot <= log.lastSlot; slot++) {
-      const command = log.at(slot)?.command;
+      const { command, expiry } = log.at(slot) ?? {};
+      if (expiry !== undefined) this.#endings.noteAppended(expiry.sessions);
       if (command === undefined || command.seq <= this.orderedThrough(command.session)) continue;
+      if (this.#endings.isEnding(command.session)) continue;
       this.#speculate(command, slot, 0, false);
     }
   }
@@ -213,6 +254,7 @@ export class Leader {
     const values = keys.map((_, i) => mutationValue(command, i));
     const pending: Pending = { slot, command, keys, values, ok, result, client };
     overlay.add(pending);
+    if (command.seq === 1) this.#endings.begin(command.session);
     this.#ordered.set(command.session, command.seq);
     return pending;
   }
@@ -314,9 +356,10 @@ export class Leader {
 
   #commit(slot: number): void {
     const node = this.#node;
-    const command = node.log.at(slot)?.command;
+    const { command, expiry } = node.log.at(slot) ?? {};
     const pending = this.#overlay.remove(slot);
     node.commitSlot = slot;
+    if (expiry !== undefined) return this.#endings.onCommitted(slot, expiry.sessions);
     const result = node.state.apply(slot, command);
     if (command === undefined) return;
     const { session, seq, strong } = command;
@@ -330,6 +373,17 @@ export class Leader {
     this.#reply(client, reply);
   }
 
+  #orderHeld(session: number): void {
+    for (const write of this.#node.held.of(session, RELAY_BATCH)) this.onRelayed(write);
+  }
+
+  #dropSession(session: number): void {
+    this.#parking.dropSession(session);
+    this.#ordered.delete(session);
+    this.#touched.delete(session);
+    this.#holes.delete(session);
+  }
+
   #reportHoles(): void {
     for (const [session, { fromSeq, client }] of this.#holes) {
       if (this.orderedThrough(session) >= fromSeq) continue;
@@ -341,7 +395,8 @@ export class Leader {
   #announceCommits(outputs: ReplicaOutput[]): void {
     const { nowUs } = this.#node;
     // An empty one now and then: a witness that heard of no commit would not know whom to report stale entries to.
-    if (this.#touched.size === 0 && nowUs - this.#collectedUs < COLLECT_US) return;
+    const hasNews = this.#touched.size > 0 || this.#endings.hasUntold;
+    if (!hasNews && nowUs - this.#collectedUs < COLLECT_US) return;
     this.#collectedUs = nowUs;
     const { acks, clientOf, config, options, epoch, index } = this.#node;
     const committed: SessionWatermark[] = [];
@@ -353,8 +408,8 @@ export class Leader {
     }
     this.#touched.clear();
     const to = (config?.witnesses ?? []).map((witness) => witness.index);
-    const frame = { clusterId: options.clusterId, epoch, leader: index, committed, inquiry: undefined, expired: [] };
-    outputs.push({ kind: 'collect', to, frame });
+    const frame = { clusterId: options.clusterId, epoch, leader: index, committed, inquiry: undefined };
+    outputs.push({ kind: 'collect', to, frame: { ...frame, expired: this.#endings.takeUntold() } });
   }
 
   #trimLog(): void {

@@ -4,7 +4,15 @@
 import { Slab } from '../bytes.js';
 import { copyCommand } from '../command.js';
 import { createAckBatch, createSessionResponse, FrameSet } from '../frames.js';
-import type { AckBatch, ClusterConfig, CommandId, CommitNotice, SessionResponse } from '../messages.js';
+import { AskedSessions } from '../inquiry.js';
+import {
+  type AckBatch,
+  type ClusterConfig,
+  type CommandId,
+  type CommitNotice,
+  RefusalCode,
+  type SessionResponse,
+} from '../messages.js';
 import { HeldWrites } from './held-writes.js';
 import { Journal } from './journal.js';
 import { ReplicaLog } from './log.js';
@@ -30,6 +38,12 @@ export interface ReplicaOptions {
   heldLimit?: number;
   /** Weak reads that may wait for the applied state. Default 10,000. */
   weakReadLimit?: number;
+  /** Bytes of the writes that wait for a predecessor. Default 64 MiB. */
+  parkedBytesLimit?: number;
+  /** Bytes of the held weak writes. Default 64 MiB. */
+  heldBytesLimit?: number;
+  /** Silence after which a session that has written is taken for gone, microseconds. Default 60,000,000. */
+  sessionLeaseUs?: number;
   /** Gathering time of what the leader sends and nobody waits for, microseconds. Default 4,000. */
   paceUs?: number;
   /** How long a weak read waits before the client is referred on, microseconds. Default 200,000. */
@@ -68,6 +82,9 @@ export interface ReplicaCounts {
   relayed: number;
   rounds: number;
   refused: number;
+  inquiries: number;
+  endedSessions: number;
+  outcomeQueries: number;
 }
 
 /** One replica's shared innards. */
@@ -78,6 +95,8 @@ export class ReplicaNode {
   readonly slab = new Slab();
   readonly state: AppliedState;
   readonly held: HeldWrites;
+  /** Sessions of which the leader has asked what is held here. */
+  readonly asked = new AskedSessions();
   /** Client process that last sent something for a session; where its notices go. */
   readonly clientOf = new Map<number, number>();
   readonly replies: FrameSet<SessionResponse>;
@@ -96,6 +115,9 @@ export class ReplicaNode {
     relayed: 0,
     rounds: 0,
     refused: 0,
+    inquiries: 0,
+    endedSessions: 0,
+    outcomeQueries: 0,
   };
   /** Never decreases. Everything this replica says carries it. */
   epoch = 0;
@@ -118,6 +140,9 @@ export class ReplicaNode {
     this.options = {
       parkedLimit: 4096,
       heldLimit: 65_536,
+      parkedBytesLimit: 64 << 20,
+      heldBytesLimit: 64 << 20,
+      sessionLeaseUs: 60_000_000,
       weakReadLimit: 10_000,
       weakWaitUs: 200_000,
       paceUs: 4000,
@@ -134,7 +159,7 @@ export class ReplicaNode {
     };
     this.log = new ReplicaLog(this.options.logKeptEntries);
     this.state = new AppliedState(options.shards, this.options.rules);
-    this.held = new HeldWrites(this.options.heldLimit, this.slab);
+    this.held = new HeldWrites({ writes: this.options.heldLimit, bytes: this.options.heldBytesLimit }, this.slab);
     this.replies = new FrameSet(() => createSessionResponse(options.clusterId, this.epoch, this.index));
     this.acks = new FrameSet(() =>
       createAckBatch(options.clusterId, { epoch: this.epoch, replica: this.index, commitSlot: this.commitSlot }),
@@ -175,6 +200,26 @@ export class ReplicaNode {
     return this.openSlot > 0;
   }
 
+  /** Whether the end of a session was applied here. */
+  isEnded(session: number): boolean {
+    return this.rules.isEnded(session, this.state.ended);
+  }
+
+  /** Applies the end of sessions; nothing of them is kept here any more. */
+  endSessions(slot: number, sessions: readonly number[]): void {
+    this.state.end(slot, sessions);
+    this.counts.endedSessions += sessions.length;
+    for (const session of sessions) {
+      this.held.release(session, Number.POSITIVE_INFINITY);
+      this.clientOf.delete(session);
+    }
+  }
+
+  /** Tells a client that a session of its is over, once and for all. */
+  refuseEnded(session: number, client: number, operation: { seq?: number; nonce?: number }): void {
+    this.refuse(client, RefusalCode.sessionExpired, `session ${session} has ended`, { session, ...operation });
+  }
+
   /** Where a session's applied writes end, for a notice. */
   commitNotice(session: number): CommitNotice {
     const record = this.state.dedup.get(session);
@@ -213,7 +258,11 @@ export class ReplicaNode {
       journal.resume(image);
     }
     state.track();
-    for (let slot = state.appliedSlot + 1; slot <= this.commitSlot; slot++) state.apply(slot, log.at(slot)?.command);
+    for (let slot = state.appliedSlot + 1; slot <= this.commitSlot; slot++) {
+      const { command, expiry } = log.at(slot) ?? {};
+      if (expiry !== undefined) state.end(slot, expiry.sessions);
+      else state.apply(slot, command);
+    }
   }
 
   /** Says no to a frame, or to one operation of it. */

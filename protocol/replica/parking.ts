@@ -1,6 +1,7 @@
 // Writes and reads that came before a predecessor of theirs. To the protocol waiting here is network delay; there is
 // room for a bounded number, and the client is told where its hole begins.
 
+import { commandBytes } from '../command.js';
 import type { CheckedWrite } from '../messages.js';
 
 /** Something of a session that waits until its writes up to `barrier` are ordered. */
@@ -17,12 +18,14 @@ interface ParkedSession {
 
 /** What waits, by session. */
 export class Parking {
-  readonly #limit: number;
+  readonly #limits: { count: number; bytes: number };
   readonly #sessions = new Map<number, ParkedSession>();
   #size = 0;
+  #bytes = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** `count` of writes and reads, `bytes` of the writes. */
+  constructor(limits: { count: number; bytes: number }) {
+    this.#limits = limits;
   }
 
   get size(): number {
@@ -34,15 +37,16 @@ export class Parking {
     const { session, seq } = write.command;
     const parked = this.#sessions.get(session);
     if (parked?.writes.has(seq)) return true;
-    if (this.#size >= this.#limit) return false;
+    if (this.#size >= this.#limits.count || this.#bytes >= this.#limits.bytes) return false;
     this.#for(session).writes.set(seq, { write, client });
     this.#size++;
+    this.#bytes += commandBytes(write.command);
     return true;
   }
 
   /** Sets a read aside; false if there is no room. */
   parkRead(session: number, read: ParkedRead): boolean {
-    if (this.#size >= this.#limit) return false;
+    if (this.#size >= this.#limits.count) return false;
     this.#for(session).reads.push(read);
     this.#size++;
     return true;
@@ -55,6 +59,7 @@ export class Parking {
     if (parked === undefined || found === undefined) return undefined;
     parked.writes.delete(seq);
     this.#size--;
+    this.#bytes -= commandBytes(found.write.command);
     this.#forgetIfEmpty(session, parked);
     return found;
   }
@@ -75,11 +80,24 @@ export class Parking {
   dropClient(client: number): void {
     for (const [session, parked] of this.#sessions) {
       const before = parked.writes.size + parked.reads.length;
-      for (const [seq, write] of parked.writes) if (write.client === client) parked.writes.delete(seq);
+      for (const [seq, { write, client: sender }] of parked.writes) {
+        if (sender !== client) continue;
+        parked.writes.delete(seq);
+        this.#bytes -= commandBytes(write.command);
+      }
       parked.reads = parked.reads.filter((read) => read.client !== client);
       this.#size -= before - parked.writes.size - parked.reads.length;
       this.#forgetIfEmpty(session, parked);
     }
+  }
+
+  /** Forgets what a session that has ended was waiting for. */
+  dropSession(session: number): void {
+    const parked = this.#sessions.get(session);
+    if (parked === undefined) return;
+    this.#sessions.delete(session);
+    this.#size -= parked.writes.size + parked.reads.length;
+    for (const { write } of parked.writes.values()) this.#bytes -= commandBytes(write.command);
   }
 
   #for(session: number): ParkedSession {

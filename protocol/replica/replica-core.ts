@@ -7,6 +7,7 @@ import {
   type CheckedWrite,
   type ClusterConfig,
   type CollectResponse,
+  type Command,
   EpochStatus,
   type FenceRequest,
   type LeadRequest,
@@ -149,6 +150,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       logUnkept: log.lastSlot - this.#node.durableSlot,
       keys: state.store.size,
       sessions: state.dedup.size,
+      endedRanges: state.ended.rangeCount,
       held: held.size,
       weakReadsWaiting: this.#weakReads.size,
       commitSlot: this.#node.commitSlot,
@@ -170,6 +172,16 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     };
   }
 
+  /** Sessions of the dedup table, for tests. */
+  sessions(): number[] {
+    return [...this.#node.state.dedup].map(([session]) => session);
+  }
+
+  /** Whether the end of a session was applied here. */
+  hasEnded(session: number): boolean {
+    return this.#node.state.ended.has(session);
+  }
+
   /** Visits every key and value as text, in order. */
   forEachKey(visit: (key: string, value: string) => void): void {
     this.#node.state.store.forEach((key, { value }) => visit(key, value ?? ''));
@@ -189,6 +201,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     for (const query of frame.ackQueries) this.#onAckQuery(query.session, query.seq, client);
     for (const read of frame.weakReads) this.#weakReads.onRead(read, client);
     if (leads === null) return;
+    if (frame.upkeep !== undefined) leads.onUpkeep(frame.upkeep, client);
     for (const read of frame.strongReads) leads.onStrongRead(read, client);
     for (const read of frame.confirmedReads) leads.onConfirmedRead(read, client);
   }
@@ -197,7 +210,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   #ignoreStrong(frame: SessionRequest, client: number): Leader | null {
     const node = this.#node;
     if (this.#leader !== null && node.isOpen) return this.#leader;
-    const strong = frame.strongReads.length + frame.confirmedReads.length > 0 || frame.writes.some(isStrong);
+    const { strongReads, confirmedReads, upkeep } = frame;
+    const strong =
+      strongReads.length + confirmedReads.length > 0 || upkeep !== undefined || frame.writes.some(isStrong);
     if (!strong) return null;
     if (this.#leader === null) node.refuse(client, RefusalCode.notLeader, `replica ${node.options.id} does not lead`);
     else node.refuse(client, RefusalCode.notOpen, `epoch ${node.epoch} is not open`);
@@ -208,6 +223,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     if (!hasCommand(write)) return;
     const { session, seq, strong } = write.command;
     const node = this.#node;
+    if (this.#ignoreEnded(write.command, client, leader)) return;
     node.clientOf.set(session, client);
     if (!strong) {
       const committed = seq <= node.state.dedup.lastSeq(session);
@@ -220,14 +236,34 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     leader?.onWrite(write, client);
   }
 
+  /** F5: a write of a session that is over, or that the leader asks about: held now it could be acknowledged and lost. */
+  #ignoreEnded({ session, seq, strong }: Command, client: number, leader: Leader | null): boolean {
+    const node = this.#node;
+    if (leader !== null) return leader.refusesEnded(session, client, { seq });
+    if (node.isEnded(session)) node.refuseEnded(session, client, { seq });
+    else if (strong || !node.asked.has(session)) return false;
+    else node.refuse(client, RefusalCode.full, `session ${session} is being asked about`, { session, seq });
+    return true;
+  }
+
   /** What became of a weak write, said over the stream whatever the ack transport. */
   #onAckQuery(session: number, seq: number, client: number): void {
+    if (this.#node.isEnded(session)) return this.#node.refuseEnded(session, client, { seq });
     const { state, held, replies } = this.#node;
     if (seq <= state.dedup.lastSeq(session)) {
       replies.for(client, 24).commitNotices.push(this.#node.commitNotice(session));
-    } else if (held.has(session, seq)) {
+    } else if (this.#mayConfirmHeld(held.boundOf(session, seq))) {
       replies.for(client, 16).weakAcks.push({ session, seq });
     }
+  }
+
+  /**
+   * E8: a majority that holds a write makes it witnessed, which is to survive what the durability does; where processes
+   * come back without what they held, only the bound one says that it holds it.
+   */
+  #mayConfirmHeld(bound: number | undefined): boolean {
+    const { index, journal } = this.#node;
+    return bound !== undefined && (journal === null || bound === index);
   }
 
   #onReplicate(frame: ReplicateRequest): void {
@@ -245,13 +281,19 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch !== node.epoch || this.#leader === null) return;
     this.#leader.onResponse(frame);
-    if (node.isOpen) for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    if (!node.isOpen) return;
+    for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    this.#leader.onAnswer('replica', frame.replica, frame.inquiry);
   }
 
   #onCollected(frame: CollectResponse): void {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch !== node.epoch || this.#leader === null) return;
-    if (node.isOpen) for (const write of frame.stale) if (hasCommand(write)) this.#leader.onRelayed(write);
+    if (!node.isOpen) return;
+    for (const write of frame.stale) if (hasCommand(write)) this.#leader.onRelayed(write);
+    // A1: another life of that name has not what this one recorded.
+    if (node.config?.witnesses[frame.witness]?.incarnation !== frame.incarnation) return;
+    this.#leader.onAnswer('witness', frame.witness, frame.inquiry);
   }
 
   #onConfig(config: ClusterConfig): void {

@@ -1,7 +1,9 @@
 // The decisions of a replica on which safety hangs, as pure functions in one object. The core asks them and nobody
 // else; the simulator's canaries replace one at a time to prove that the checkers would notice.
 
-import type { WeakRead } from '../messages.js';
+import type { Command, WeakRead } from '../messages.js';
+import type { Quorums } from '../quorum.js';
+import type { SessionSet } from '../session-set.js';
 import type { Pending } from './overlay.js';
 
 /** How a replica decides. */
@@ -15,6 +17,17 @@ export interface ReplicaRules {
   mayOrder(seq: number, orderedThrough: number): boolean;
   /** F2: whether a write was already ordered and must not be appended again. */
   isDuplicate(seq: number, orderedThrough: number): boolean;
+  /** F3: how far results may be forgotten once this command is executed: what the client says it has. */
+  forgetsThrough(command: Command): number;
+  /** F5: whether a session has ended, so that nothing of it is ordered or executed, whoever brings it. */
+  isEnded(session: number, ended: SessionSet): boolean;
+  /**
+   * F5: whether sessions may end once so many have said all they hold of them: any majority that holds a write, and any q
+   * witnesses, share somebody with those. This replica is one of `replicas`.
+   */
+  mayEnd(answered: { replicas: number; witnesses: number }, quorums: Quorums): boolean;
+  /** D5: whether a recovered write is appended: if the log lacks it and it follows on what the log has of its session. */
+  mayReplay(seq: number, orderedThrough: number): boolean;
   /** C1 for reads: whether all writes of the session up to the barrier have their slot. */
   passesBarrier(barrier: number, orderedThrough: number): boolean;
   /**
@@ -63,6 +76,11 @@ export const replicaRules: ReplicaRules = {
   },
   mayOrder: (seq, orderedThrough) => seq === orderedThrough + 1,
   isDuplicate: (seq, orderedThrough) => seq <= orderedThrough,
+  forgetsThrough: ({ ackedThrough }) => ackedThrough,
+  isEnded: (session, ended) => ended.has(session),
+  mayEnd: ({ replicas, witnesses }, quorums) =>
+    replicas >= quorums.majority && witnesses >= quorums.witnesses - quorums.fast + 1,
+  mayReplay: (seq, orderedThrough) => seq === orderedThrough + 1,
   passesBarrier: (barrier, orderedThrough) => barrier <= orderedThrough,
   mayShowSpeculation: (by) => by.command.condition === undefined || by.ok,
   isConfirmed: (roundAtStart, confirmed) => confirmed > roundAtStart,

@@ -2,21 +2,34 @@
 // a change costs what changed. For finding replicas that differ, not for proving that they do not; no part of any
 // decision. Deleted keys count for nothing: how long a deletion is remembered depends on the number of shards.
 
-import type { SessionRecord } from './dedup.js';
-import type { Version } from './store.js';
-
 const PRIME = 0x01000193;
 
+/** What of a version counts. */
+interface HashedVersion {
+  value: string | null;
+  slot: number;
+  session: number;
+  seq: number;
+}
+
+/** What of a session counts. Results follow from the log and the state, so their number is enough. */
+interface HashedSession {
+  lastSeq: number;
+  lastSlot: number;
+  ackedThrough: number;
+  results: { readonly size: number };
+}
+
 /** What a key contributes; 0 if it is deleted. 32 bits. */
-export function hashVersion(key: string, { value, slot, session, seq }: Version): number {
+export function hashVersion(key: string, { value, slot, session, seq }: HashedVersion): number {
   if (value === null) return 0;
   let hash = mixText(0x811c9dc5, key);
   hash = mixText(Math.imul(hash ^ key.length, PRIME), value);
   return finish(mixNumber(mixNumber(mixNumber(hash, slot), session), seq));
 }
 
-/** What a session contributes. Results follow from the log and the state, so their number is enough. */
-export function hashSession(session: number, record: SessionRecord): number {
+/** What a session contributes. 32 bits. */
+export function hashSession(session: number, record: HashedSession): number {
   const { lastSeq, lastSlot, ackedThrough, results } = record;
   let hash = mixNumber(0x2545f491, session);
   hash = mixNumber(mixNumber(hash, lastSeq), lastSlot);

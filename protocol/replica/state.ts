@@ -1,7 +1,8 @@
 // The replicated state of one replica: store, dedup table and the slot up to which both include the log. They change
 // together, in slot order, when a slot is committed, and at no other time (C2, C5).
 
-import type { Command, WriteResult } from '../messages.js';
+import type { Command, SessionRange, WriteResult } from '../messages.js';
+import { SessionSet } from '../session-set.js';
 import { DedupTable } from './dedup.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
 import type { ReplicaImage } from './persistence.js';
@@ -24,8 +25,12 @@ export type KeptState = Pick<ReplicaImage, 'slot' | 'keys' | 'sessions' | 'expir
 export class AppliedState {
   readonly store: Store;
   readonly dedup = new DedupTable();
+  /** Sessions whose end was applied: none of their writes is ever executed again (F5). */
+  readonly ended = new SessionSet();
   readonly #rules: ReplicaRules;
   #appliedSlot = 0;
+  /** Sessions have ended since that was last asked. */
+  #hasEndings = false;
   #stateHash: StateHash = { slot: 0, hash: 0 };
 
   constructor(shards: number, rules: ReplicaRules) {
@@ -45,7 +50,7 @@ export class AppliedState {
 
   /** The hash of the state as it is. 32 bits. */
   get hash(): number {
-    return (this.store.hash + this.dedup.hash) >>> 0;
+    return (this.store.hash + this.dedup.hash + this.ended.hash) >>> 0;
   }
 
   /** Takes over a state that was kept or sent. To be called on an empty one. */
@@ -60,6 +65,7 @@ export class AppliedState {
     for (const [key, version] of deleted) this.store.write(key, version);
     this.store.loadForgottenSlots(kept.forgottenSlots);
     for (const [session, record] of kept.sessions) this.dedup.load(session, record);
+    for (const range of kept.expired) this.ended.addRange(range);
     this.#appliedSlot = kept.slot;
     this.#rememberHash();
   }
@@ -68,6 +74,7 @@ export class AppliedState {
   track(): void {
     this.store.track();
     this.dedup.track();
+    this.#hasEndings = false;
   }
 
   /**
@@ -75,11 +82,22 @@ export class AppliedState {
    * if there was nothing to execute: a command whose id was executed before changes nothing (F2).
    */
   apply(slot: number, command: Command | undefined): WriteResult | null {
-    if (slot !== this.#appliedSlot + 1) throw new Error(`slot ${slot} applied after ${this.#appliedSlot}`);
-    this.#appliedSlot = slot;
+    this.#advance(slot);
     const result = this.#execute(slot, command);
     this.#rememberHash();
     return result;
+  }
+
+  /** All sessions that have ended, if that has changed since `track` or the last call. */
+  takeEndings(): SessionRange[] | undefined {
+    if (!this.#hasEndings) return undefined;
+    this.#hasEndings = false;
+    return this.ended.toRanges();
+  }
+
+  #advance(slot: number): void {
+    if (slot !== this.#appliedSlot + 1) throw new Error(`slot ${slot} applied after ${this.#appliedSlot}`);
+    this.#appliedSlot = slot;
   }
 
   #rememberHash(): void {
@@ -88,7 +106,8 @@ export class AppliedState {
   }
 
   #execute(slot: number, command: Command | undefined): WriteResult | null {
-    if (command === undefined || this.#rules.isDuplicate(command.seq, this.dedup.lastSeq(command.session))) return null;
+    if (command === undefined || this.#rules.isEnded(command.session, this.ended)) return null;
+    if (this.#rules.isDuplicate(command.seq, this.dedup.lastSeq(command.session))) return null;
     const keys = keysOf(command);
     const result = decideResult(command, keys, {
       lookup: (key) => this.store.get(key),
@@ -100,8 +119,19 @@ export class AppliedState {
         this.store.write(key, { value: mutationValue(command, i), slot, session, seq });
       });
     }
-    this.dedup.note(command, slot, result);
+    this.dedup.note(command, slot, result, this.#rules.forgetsThrough(command));
     return result;
+  }
+
+  /** Applies the entry of the next slot where it ends sessions: their records go, their ids are remembered. */
+  end(slot: number, sessions: readonly number[]): void {
+    this.#advance(slot);
+    for (const session of sessions) {
+      this.dedup.drop(session);
+      this.ended.add(session);
+    }
+    this.#hasEndings = true;
+    this.#rememberHash();
   }
 
   /** A number that is equal on two replicas with equal state; 32-bit FNV over keys, versions and sessions in order. */
@@ -117,6 +147,7 @@ export class AppliedState {
     for (const [session, { lastSeq, ackedThrough, results }] of sessions) {
       mix(`${session}:${lastSeq}:${ackedThrough}:${[...results.keys()].join()};`);
     }
+    for (const { first, last } of this.ended.toRanges()) mix(`${first}-${last};`);
     return hash >>> 0;
   }
 }

@@ -26,6 +26,7 @@ interface Leadership {
   parking: Parking;
   orderedThrough(session: number): number;
   noteHole(session: number, client: number): void;
+  refusesEnded(session: number, client: number, operation: { nonce: number }): boolean;
 }
 
 /** Strong reads of one leadership. */
@@ -46,12 +47,14 @@ export class StrongReads {
 
   onStrongRead(read: StrongRead, client: number): void {
     this.#node.counts.strongReads++;
+    if (this.#leadership.refusesEnded(read.session, client, { nonce: read.nonce })) return;
     if (this.#waitsForBarrier(read, client, () => this.#answer(read, client))) return;
     this.#answer(read, client);
   }
 
   onConfirmedRead(read: ConfirmedRead, client: number): void {
     this.#node.counts.confirmedReads++;
+    if (this.#leadership.refusesEnded(read.session, client, { nonce: read.nonce })) return;
     if (this.#waitsForBarrier(read, client, () => this.#enlist(read, client))) return;
     this.#enlist(read, client);
   }

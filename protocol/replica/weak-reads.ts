@@ -29,6 +29,8 @@ export class WeakReads {
   onRead(read: WeakRead, client: number): void {
     const node = this.#node;
     node.counts.weakReads++;
+    // What the session has written is no longer known here, so nothing can be held against it.
+    if (node.isEnded(read.session)) return node.refuseEnded(read.session, client, { nonce: read.nonce });
     if (this.#mayAnswer(read)) return this.#answer(read, client);
     if (this.#waiting.length >= node.options.weakReadLimit) {
       return node.refuse(client, RefusalCode.full, `more than ${node.options.weakReadLimit} weak reads wait`, read);

@@ -4,7 +4,7 @@
 
 import type { Answer, ClientInput, ClientOutput, Core } from '../core.js';
 import { unreachable } from '../core.js';
-import type { AckBatch, ClusterConfig, RecordResponse, SessionResponse } from '../messages.js';
+import type { AckBatch, ClusterConfig, RecordResponse, Refusal, SessionResponse } from '../messages.js';
 import { EpochStatus, RefusalCode } from '../messages.js';
 import { createQuorums, type Quorums } from '../quorum.js';
 import type { ClientContext, ClientCoreOptions, ClientCounts } from './context.js';
@@ -12,6 +12,7 @@ import { Outbox } from './outbox.js';
 import { Reads } from './reads.js';
 import { sessionRules } from './rules.js';
 import { ClientSession } from './session.js';
+import { Upkeep } from './upkeep.js';
 import { Writes } from './writes.js';
 
 /** The client core of one process. */
@@ -19,13 +20,14 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
   readonly #context: ClientContext;
   readonly #writes: Writes;
   readonly #reads: Reads;
+  readonly #upkeep: Upkeep;
   #wantedEpoch = 0;
 
   constructor(options: ClientCoreOptions) {
     const { clusterId, clientId, config } = options;
     const rules = options.rules ?? sessionRules;
     const context: ClientContext = {
-      options: { ...options, rules },
+      options: { aliveEveryUs: 10_000_000, ...options, rules },
       rules,
       counts: {
         fast: 0,
@@ -38,6 +40,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
         weakRetries: 0,
         refusals: 0,
         epochChanges: 0,
+        expiredSessions: 0,
       },
       sessions: new Map(),
       outbox: new Outbox(clusterId, clientId, config),
@@ -49,6 +52,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
       witnessesUp: 0,
       nowUs: 0,
       outputs: [],
+      forgetSession: (session) => this.#forget(session),
       complete: (call, answer) => this.#complete(call, answer),
       reachLevel: (call, level, at) => {
         if (call !== 0) this.#context.outputs.push({ kind: 'level', call, level, ...at });
@@ -57,6 +61,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     this.#context = context;
     this.#writes = new Writes(context);
     this.#reads = new Reads(context);
+    this.#upkeep = new Upkeep(context);
   }
 
   /** Epoch in which this client speaks. */
@@ -70,7 +75,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
 
   /** Operations that still want time to pass: unanswered, or written and not known to be committed. */
   get underWay(): number {
-    return this.#reads.size + this.#writes.size;
+    return this.#reads.size + this.#writes.size + this.#upkeep.size;
   }
 
   stats(): ClientCounts {
@@ -103,8 +108,10 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
       case 'submit':
         return this.#onSubmit(input);
       case 'abandon':
-        if (!this.#reads.abandon(input.call)) this.#writes.abandon(input.call);
+        if (!this.#upkeep.abandon(input.call) && !this.#reads.abandon(input.call)) this.#writes.abandon(input.call);
         return;
+      case 'resolve':
+        return this.#onResolve(input);
       case 'session':
         return this.#onSessionFrame(input.frame);
       case 'record':
@@ -129,6 +136,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
         return this.#onBind(input.replica);
       case 'tick':
         this.#writes.onTick();
+        this.#upkeep.onTick();
         return this.#reads.onTick();
       case 'turnEnd':
         return context.outbox.drain(outputs);
@@ -152,20 +160,43 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     if (!context.isServing) return;
     this.#writes.sendAll();
     this.#reads.sendAll();
+    this.#upkeep.sendAll();
   }
 
   #onCloseSession(id: number): void {
     const session = this.#context.sessions.get(id);
     if (session === undefined) return;
     session.isClosing = true;
-    if (session.isIdle) this.#context.sessions.delete(id);
+    if (session.isIdle) this.#forget(session);
+  }
+
+  #forget(session: ClientSession): void {
+    this.#context.sessions.delete(session.id);
+    if (session.lastSeq > 0 && !session.isExpired) this.#upkeep.end(session.id);
+  }
+
+  #onResolve({ call, session: id, seq, settles }: Extract<ClientInput, { kind: 'resolve' }>): void {
+    const session = this.#context.sessions.get(id);
+    if (session === undefined) return this.#upkeep.ask(call, { session: id, seq }, settles);
+    this.#writes.resolve(session, call, seq);
+  }
+
+  /** F5: the cluster has ended a session of this process, which was not heard of for too long. */
+  #expire(id: number): void {
+    const session = this.#context.sessions.get(id);
+    if (session === undefined || session.isExpired) return;
+    this.#context.counts.expiredSessions++;
+    this.#writes.expire(session);
+    this.#reads.expire(id);
+    if (session.isClosing) this.#context.sessions.delete(id);
   }
 
   #onSubmit(input: Extract<ClientInput, { kind: 'submit' }>): void {
     const { call, operation, isTraced } = input;
     const session = this.#context.sessions.get(input.session);
-    if (session === undefined || session.isClosing) {
-      this.#context.outputs.push({ kind: 'refused', call, reason: 'sessionUnknown' });
+    if (session === undefined || session.isClosing || session.isExpired) {
+      const reason = session?.isExpired === true ? 'sessionExpired' : 'sessionUnknown';
+      this.#context.outputs.push({ kind: 'refused', call, reason });
       return;
     }
     if (operation.kind === 'get' || operation.kind === 'scan') this.#reads.submit(session, call, operation, isTraced);
@@ -176,8 +207,9 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     const context = this.#context;
     if (frame.clusterId !== context.options.clusterId) return;
     const isCurrent = frame.epoch === context.config.epoch;
-    for (const refusal of frame.refusals) this.#onRefusal(refusal.code, frame.epoch);
-    // Commits are facts of any epoch; everything else speaks only within its own.
+    for (const refusal of frame.refusals) this.#onRefusal(refusal, frame.epoch);
+    for (const outcome of frame.outcomes) this.#upkeep.onOutcome(outcome);
+    // Commits, ends of sessions and what follows from them are facts of any epoch; everything else speaks only within its own.
     for (const reply of frame.writeReplies) this.#writes.onReply(reply, isCurrent, frame.epoch);
     for (const notice of frame.commitNotices) this.#writes.onCommitNotice(notice, frame.epoch, false);
     if (!isCurrent) return this.#noteForeignEpoch(frame.epoch);
@@ -191,7 +223,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
   #onRecordFrame(frame: RecordResponse): void {
     const context = this.#context;
     if (frame.clusterId !== context.options.clusterId) return;
-    for (const refusal of frame.refusals) this.#onRefusal(refusal.code, frame.epoch);
+    for (const refusal of frame.refusals) this.#onRefusal(refusal, frame.epoch);
     if (frame.epoch !== context.config.epoch) return this.#noteForeignEpoch(frame.epoch);
     // A1: another life of the same name is not the witness that the configuration counts on.
     if (context.config.witnesses[frame.witness]?.incarnation !== frame.incarnation) return;
@@ -214,8 +246,10 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     this.#reads.onBind();
   }
 
-  #onRefusal(code: number, epoch: number): void {
+  #onRefusal({ code, session, seq }: Refusal, epoch: number): void {
     this.#context.counts.refusals++;
+    if (code === RefusalCode.sessionExpired) return this.#expire(session);
+    if (code === RefusalCode.idReused) return this.#writes.onIdReused(session, seq);
     if (code === RefusalCode.epoch || code === RefusalCode.notLeader) this.#noteForeignEpoch(epoch);
   }
 

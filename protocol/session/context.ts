@@ -21,6 +21,8 @@ export interface ClientCoreOptions {
   retryUs: number;
   /** Most writes of one session not known to be committed; further ones wait. */
   writeSetLimit: number;
+  /** How often a session that has written is said to be alive if it says nothing else, microseconds. Default 10,000,000. */
+  aliveEveryUs?: number;
   rules?: SessionRules;
 }
 
@@ -36,6 +38,7 @@ export interface ClientCounts {
   weakRetries: number;
   refusals: number;
   epochChanges: number;
+  expiredSessions: number;
 }
 
 /** What reads and writes share. Frames are drawn up in `outbox`; answers go to `outputs` at once. */
@@ -55,6 +58,8 @@ export interface ClientContext {
   witnessesUp: number;
   nowUs: number;
   outputs: ClientOutput[];
+  /** A closing session has nothing under way any more. */
+  forgetSession(session: ClientSession): void;
   complete(call: number, answer: Answer): void;
   reachLevel(call: number, level: AckLevel, at: { slot: number; epoch: number }): void;
 }

@@ -28,6 +28,10 @@ export interface WriteOperation {
   holders: number;
   /** First reason for leaving the fast path. */
   slowReason: SlowReason | undefined;
+  /** The caller stopped waiting; the result is kept for whoever asks later (F7). */
+  isAbandoned: boolean;
+  /** Calls that wait to hear what becomes of it. */
+  resolvers: number[];
   /** The caller has its first answer. */
   isAnswered: boolean;
   isWitnessed: boolean;
@@ -111,6 +115,8 @@ export function createWriteOperation(call: number, write: Write & { command: Com
     accepts: 0,
     holders: 0,
     slowReason: undefined,
+    isAbandoned: false,
+    resolvers: [],
     isAnswered: false,
     isWitnessed: false,
     isEffective: command.condition === undefined,

@@ -7,9 +7,11 @@ import type {
   AckQuery,
   ClusterConfig,
   ConfirmedRead,
+  OutcomeQuery,
   ReadCheck,
   RecordRequest,
   SessionRequest,
+  SessionUpkeep,
   StrongRead,
   WeakRead,
   Write,
@@ -73,6 +75,28 @@ export class Outbox {
 
   ackQuery(replica: number, query: AckQuery): void {
     this.#replicas.for(replica, 12).ackQueries.push(query);
+  }
+
+  /** To the leader: these sessions live, or were closed. */
+  sayAlive(session: number): void {
+    this.#upkeep(8).alive.push(session);
+  }
+
+  sayEnded(session: number): void {
+    this.#upkeep(8).ended.push(session);
+  }
+
+  /** To the leader: what became of a write? `settles` ends its session, in the same frame. */
+  outcomeQuery(query: OutcomeQuery, settles: boolean): void {
+    const upkeep = this.#upkeep(32);
+    upkeep.queries.push(query);
+    if (settles) upkeep.ended.push(query.session);
+  }
+
+  #upkeep(bytes: number): SessionUpkeep {
+    const frame = this.#replicas.for(this.#leader, bytes);
+    frame.upkeep ??= { alive: [], ended: [], queries: [] };
+    return frame.upkeep;
   }
 
   /** To every witness, or to one. */

@@ -62,6 +62,15 @@ export class Reads {
     return read !== undefined && this.#byNonce.delete(read.nonce);
   }
 
+  /** A session has ended: its reads are not answered any more. */
+  expire(session: number): void {
+    for (const read of this.#byNonce.values()) {
+      if (read.session !== session) continue;
+      this.#byNonce.delete(read.nonce);
+      this.#context.outputs.push({ kind: 'failed', call: read.call, reason: 'sessionExpired' });
+    }
+  }
+
   /** A new epoch has opened: answers so far count no more. */
   sendAll(): void {
     for (const read of this.#byNonce.values()) {
@@ -181,6 +190,7 @@ export class Reads {
     read.leader = null;
     read.checks = [];
     // Sent after the read began and answered under this nonce: that is what fences a strong read (A8).
+    session.spokenUs = this.#context.nowUs;
     this.#context.outbox.strongRead({ nonce, session: session.id, barrier, key });
     this.#context.outbox.check({ nonce, session: session.id, key });
   }

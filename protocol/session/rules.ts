@@ -2,7 +2,7 @@
 // these functions say is fast and nothing else.
 
 import { sameId } from '../command.js';
-import type { CheckReply, CommandId, StrongReadReply } from '../messages.js';
+import type { CheckReply, CommandId, StrongReadReply, WriteReply } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 
 /** What is known of a strong write when its speed is decided. All of it stems from one epoch (A1). */
@@ -37,6 +37,8 @@ export type CheckFault = 'uncovered' | 'readMismatch' | null;
 export interface SessionRules {
   /** Whether a strong write is complete in one round trip. */
   isFastWrite(evidence: WriteEvidence, quorums: Quorums): boolean;
+  /** A7: whether the leader's answer alone completes a strong write: once it tells of the committed execution. */
+  isFinal(reply: WriteReply): boolean;
   /** What is wrong with one witness's answer to a strong read (A3, A5, A6). */
   faultOfCheck(check: CheckReply, witness: number, evidence: ReadEvidence, quorums: Quorums): CheckFault;
   /** Whether the leader's answer alone rules the fast path out. */
@@ -72,6 +74,7 @@ export const sessionRules: SessionRules = {
     // With q < m the session's earlier writes must be where every recovery finds them.
     return quorums.unanimous || Math.max(leastWatermark, committedThrough) >= seq - 1;
   },
+  isFinal: ({ committed }) => committed,
   leaderForbidsFast({ leader, barrier, leastWatermark, committedThrough }, quorums) {
     if (leader.conflict) return true;
     if (quorums.unanimous) return false;

@@ -2,7 +2,7 @@
 // its own writes are laid over weak answers. Sends nothing; client-core.ts does.
 
 import { bytesToText, NO_BYTES } from '../bytes.js';
-import type { Answer, Operation, SessionToken } from '../core.js';
+import type { Answer, Operation, ResolvedOutcome, SessionToken } from '../core.js';
 import type { CommandId, Mutation, ReadReply, ScanEntry } from '../messages.js';
 import { SeqWindow } from '../seq-window.js';
 import type { ReadOperation, WriteOperation } from './operations.js';
@@ -13,6 +13,9 @@ export interface QueuedWrite {
   call: number;
   operation: Exclude<Operation, { kind: 'get' | 'scan' }>;
 }
+
+/** Outcomes kept for callers that gave up and may ask later. */
+const KEPT_OUTCOMES_LIMIT = 1024;
 
 /** One session. */
 export class ClientSession {
@@ -37,6 +40,12 @@ export class ClientSession {
   /** Where the newest own commit lies; for tokens that are handed on. */
   ownCommit = { epoch: 0, slot: 0 };
   isClosing = false;
+  /** The cluster has ended it (F5); nothing is submitted any more. */
+  isExpired = false;
+  /** When anything was last sent to the leader for it. */
+  spokenUs = 0;
+  /** What became of writes whose callers had given up, oldest first (F7). */
+  readonly #kept = new Map<number, ResolvedOutcome>();
   #tokenEpoch: number;
   #tokenSlot: number;
 
@@ -65,6 +74,28 @@ export class ClientSession {
     let through = this.committedThrough;
     for (const seq of this.unanswered.keys()) through = Math.min(through, seq - 1);
     return through;
+  }
+
+  /** Keeps what became of a write for whoever asks later; only the newest are kept. */
+  keepOutcome(seq: number, outcome: ResolvedOutcome): void {
+    this.#kept.set(seq, outcome);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT_OUTCOMES_LIMIT) break;
+      this.#kept.delete(oldest);
+    }
+  }
+
+  keptOutcome(seq: number): ResolvedOutcome | undefined {
+    return this.#kept.get(seq);
+  }
+
+  /** It has ended: every write that is not known to be committed is given up. Returns them in seq order. */
+  expire(): WriteOperation[] {
+    const lost = [...this.unanswered.values(), ...this.writes].sort((a, b) => a.seq - b.seq);
+    this.isExpired = true;
+    this.unanswered.clear();
+    while (this.writes.size > 0) this.writes.shift();
+    return lost;
   }
 
   /** The session has seen `slot` of `epoch`. */

@@ -1,7 +1,7 @@
 // Writes at the client: numbered, sent to whoever must know, counted as witnesses and replicas answer, and kept in the
 // write set until their commit is known. A write is never dropped once it has a number.
 
-import type { Answer } from '../core.js';
+import type { Answer, ResolvedOutcome } from '../core.js';
 import type { CommitNotice, NeedWrites, RecordReply, WeakAck, Write, WriteReply, WriteResult } from '../messages.js';
 import { RecordStatus } from '../messages.js';
 import type { ClientContext } from './context.js';
@@ -55,8 +55,11 @@ export class Writes {
         this.#context.outputs.push({ kind: 'refused', call, reason: 'abandoned' });
         return;
       }
-      for (const op of session.writes) if (op.call === call) op.call = 0;
-      for (const op of session.unanswered.values()) if (op.call === call) op.call = 0;
+      for (const op of [...session.writes, ...session.unanswered.values()]) {
+        if (op.call !== call) continue;
+        op.call = 0;
+        op.isAbandoned = true;
+      }
     }
   }
 
@@ -105,6 +108,46 @@ export class Writes {
     }
   }
 
+  /** A write of an open session of this process: it is sent until it is committed, so its outcome will be known. */
+  resolve(session: ClientSession, call: number, seq: number): void {
+    const op = session.writes.get(seq) ?? session.unanswered.get(seq);
+    if (op !== undefined) {
+      op.resolvers.push(call);
+      return;
+    }
+    const outcome = session.keptOutcome(seq) ?? { status: 'executed', slot: 0, result: undefined };
+    this.#context.outputs.push({ kind: 'resolved', call, outcome });
+  }
+
+  /** The cluster has ended a session: nothing of it will be executed any more, and what was is not told (F5, E8). */
+  expire(session: ClientSession): void {
+    const { outputs } = this.#context;
+    const lost = session.expire();
+    // First, so that whoever hears of an operation's end can say what else is lost.
+    outputs.push({ kind: 'sessionExpired', session: session.id, lost: lost.map(({ seq }) => seq) });
+    for (const op of lost) {
+      if (op.call !== 0) outputs.push({ kind: 'failed', call: op.call, reason: 'sessionExpired' });
+      this.#resolve(op, session, { status: 'sessionEnded' });
+    }
+    for (const { call } of session.queue.splice(0)) outputs.push({ kind: 'failed', call, reason: 'sessionExpired' });
+  }
+
+  /** B3: the leader has another write under this id. The caller cannot be served; the session goes on. */
+  onIdReused(id: number, seq: number): void {
+    const session = this.#context.sessions.get(id);
+    const op = session?.writes.get(seq) ?? session?.unanswered.get(seq);
+    if (op === undefined || op.call === 0) return;
+    this.#context.outputs.push({ kind: 'failed', call: op.call, reason: 'idReused' });
+    op.call = 0;
+    op.isAnswered = true;
+  }
+
+  /** Tells whoever waits for it what became of a write, and keeps that if its caller gave up. */
+  #resolve(op: WriteOperation, session: ClientSession, outcome: ResolvedOutcome): void {
+    if (op.isAbandoned && session.keptOutcome(op.seq) === undefined) session.keepOutcome(op.seq, outcome);
+    for (const call of op.resolvers.splice(0)) this.#context.outputs.push({ kind: 'resolved', call, outcome });
+  }
+
   /** The leader lacks writes of a session from here on. */
   onNeedWrites({ session: id, fromSeq }: NeedWrites): void {
     const session = this.#context.sessions.get(id);
@@ -120,7 +163,7 @@ export class Writes {
     const session = this.#context.sessions.get(reply.session);
     if (session === undefined) return;
     const op = session.writes.get(reply.seq) ?? session.unanswered.get(reply.seq);
-    if (reply.committed) {
+    if (this.#context.rules.isFinal(reply)) {
       if (op !== undefined && reply.result !== undefined) this.#finish(op, reply.result, { slot: reply.slot, epoch });
     } else if (op !== undefined && isCurrent && op.leader === null) {
       op.leader = { ok: reply.ok, slot: reply.slot, result: reply.result };
@@ -201,6 +244,7 @@ export class Writes {
     const bytes = writeBytes(op);
     op.sentUs = nowUs;
     op.askedUs = nowUs;
+    session.spokenUs = nowUs;
     if (op.command.strong) outbox.write(config.leader, write, bytes);
     else for (const { index } of config.replicas) outbox.write(index, write, bytes);
     if (session.writes.has(op.seq)) outbox.record(write, bytes);
@@ -259,12 +303,15 @@ export class Writes {
   #finish(op: WriteOperation, result: WriteResult, at: { slot: number; epoch: number }): void {
     const session = this.#context.sessions.get(op.session);
     session?.unanswered.delete(op.seq);
-    if (op.isAnswered || !op.command.strong) return;
-    const answer = createAnswer('slow', at.epoch);
-    answer.slowReason = op.slowReason ?? 'overtaken';
-    this.#fill(answer, op, result, at.slot);
-    this.#context.complete(op.call, answer);
-    op.call = 0;
+    if (session !== undefined) this.#resolve(op, session, { status: 'executed', slot: at.slot, result });
+    if (!op.isAnswered && op.command.strong) {
+      const answer = createAnswer('slow', at.epoch);
+      answer.slowReason = op.slowReason ?? 'overtaken';
+      this.#fill(answer, op, result, at.slot);
+      this.#context.complete(op.call, answer);
+      op.call = 0;
+    }
+    // Also where the fast path had answered after the commit notice: then this is the last thing to wait for.
     if (session?.isClosing) this.#forgetIfDone(session);
   }
 
@@ -304,9 +351,13 @@ export class Writes {
     if (at.slot > 0 && through >= session.committedThrough) session.ownCommit = at;
     const cleared = session.clearThrough(Math.min(through, session.lastSeq));
     for (const op of cleared) {
-      if (op.command.strong) continue;
+      if (op.command.strong) {
+        if (op.isAnswered) this.#resolve(op, session, fastOutcome(op));
+        continue;
+      }
       if (!op.isAnswered) this.#answerWeak(op, byBus);
       const slot = op.seq === through ? at.slot : 0;
+      this.#resolve(op, session, { status: 'executed', slot, result: undefined });
       this.#context.reachLevel(op.call, 'committed', { slot, epoch: at.epoch });
       op.call = 0;
     }
@@ -323,6 +374,12 @@ export class Writes {
   }
 
   #forgetIfDone(session: ClientSession): void {
-    if (session.isIdle) this.#context.sessions.delete(session.id);
+    if (session.isIdle) this.#context.forgetSession(session);
   }
+}
+
+/** A write that was complete on the fast path and is committed now: what the leader had answered stands, if it is still known. */
+function fastOutcome({ leader }: WriteOperation): ResolvedOutcome {
+  if (leader === null || !leader.ok) return { status: 'executed', slot: 0, result: undefined };
+  return { status: 'executed', slot: leader.slot, result: leader.result };
 }

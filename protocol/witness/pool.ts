@@ -40,6 +40,7 @@ export class Pool {
   #size = 0;
   #bytes = 0;
   #parked = 0;
+  #parkedBytes = 0;
 
   /** @param journal told of every change; absent where nothing is kept through the end of the process. */
   constructor(shards: number, journal?: WitnessJournal) {
@@ -59,6 +60,11 @@ export class Pool {
   /** Records that wait for a predecessor. */
   get parked(): number {
     return this.#parked;
+  }
+
+  /** Bytes of the same. */
+  get parkedBytes(): number {
+    return this.#parkedBytes;
   }
 
   /** Sessions known. */
@@ -131,9 +137,27 @@ export class Pool {
     known.watermark = Math.max(known.watermark, through);
   }
 
+  /** A session has ended: whatever is kept of it goes. */
+  end(session: number): void {
+    const known = this.#sessions.get(session);
+    if (known === undefined) return;
+    for (const entry of known.entries) this.#remove(entry);
+    for (const seq of [...known.parked.keys()]) this.takeParked(session, seq);
+    this.#sessions.delete(session);
+    this.#journal?.noteSession(session, 0);
+  }
+
+  /** Up to `limit` kept writes of one session, lowest seq first. */
+  of(session: number, limit: number): CheckedWrite[] {
+    const kept = this.#sessions.get(session)?.entries;
+    return kept === undefined ? [] : [...kept].slice(0, limit).map(({ write }) => write);
+  }
+
   park(write: CheckedWrite, client: number): void {
+    this.takeParked(write.command.session, write.command.seq);
     const { parked } = this.session(write.command.session);
-    if (!parked.has(write.command.seq)) this.#parked++;
+    this.#parked++;
+    this.#parkedBytes += commandBytes(write.command);
     parked.set(write.command.seq, { write, client });
   }
 
@@ -143,6 +167,7 @@ export class Pool {
     if (known === undefined || found === undefined) return undefined;
     known.parked.delete(seq);
     this.#parked--;
+    this.#parkedBytes -= commandBytes(found.write.command);
     return found;
   }
 

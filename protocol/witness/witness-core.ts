@@ -6,6 +6,7 @@ import { copyCommand, samePayload } from '../command.js';
 import type { Core, WitnessInput, WitnessOutput } from '../core.js';
 import { unreachable } from '../core.js';
 import { createRecordResponse, FrameSet } from '../frames.js';
+import { AskedSessions } from '../inquiry.js';
 import {
   type CheckedWrite,
   type CollectRequest,
@@ -44,6 +45,8 @@ export interface WitnessOptions {
   poolBytesLimit?: number;
   /** Records that may wait for a predecessor. Default 4,096. */
   parkedLimit?: number;
+  /** Bytes of the same. Default 64 MiB. */
+  parkedBytesLimit?: number;
   /** Age at which a kept write is reported to the leader, microseconds. Default 300,000. */
   staleAfterUs?: number;
   /** Default `memory`: nothing is ever persisted. */
@@ -85,6 +88,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #nowUs = 0;
   readonly #slab = new Slab();
   #staleDue: CheckedWrite[] = [];
+  /** Sessions of which the leader has asked what is kept here. */
+  readonly #asked = new AskedSessions();
   #nextStaleLookUs = 0;
 
   constructor(options: WitnessOptions) {
@@ -93,6 +98,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       poolLimit: 65_536,
       poolBytesLimit: 128 << 20,
       parkedLimit: 4096,
+      parkedBytesLimit: 64 << 20,
       staleAfterUs: 300_000,
       rules: witnessRules,
       ...rest,
@@ -183,14 +189,16 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   /** Decides over one record and keeps it if it may stay. */
   #judge(write: CheckedWrite, known: PoolSession, client: number): number {
     const { command } = write;
-    const { rules, poolLimit, poolBytesLimit, parkedLimit } = this.#options;
+    const { rules, poolLimit, poolBytesLimit, parkedLimit, parkedBytesLimit } = this.#options;
     if (rules.isCommitted(command.seq, known.committedThrough)) return RecordStatus.committed;
     const kept = known.entries.get(command.seq);
     if (kept !== undefined) {
       return samePayload(kept.write.command, command) ? RecordStatus.accepted : RecordStatus.idReused;
     }
+    // F5: kept after the leader was told what is here, it could count as kept and be dropped with its session.
+    if (this.#asked.has(command.session)) return RecordStatus.full;
     if (!rules.followsOn(command.seq, known.watermark)) {
-      if (this.#pool.parked >= parkedLimit) {
+      if (this.#pool.parked >= parkedLimit || this.#pool.parkedBytes >= parkedBytesLimit) {
         this.counts.gaps++;
         return RecordStatus.gap;
       }
@@ -253,6 +261,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     if (frame.clusterId !== this.#options.clusterId || frame.epoch !== this.#epoch || this.#sealed) return;
     if (frame.leader !== this.#leader) return;
     for (const { session, committedThrough } of frame.committed) this.#collect(session, committedThrough);
+    for (const session of frame.expired) this.#pool.end(session);
+    if (frame.inquiry !== undefined) this.#asked.onInquiry(frame.inquiry);
   }
 
   #collect(session: number, through: number): void {
@@ -267,6 +277,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     if (request.clusterId === this.#options.clusterId && request.epoch > this.#epoch) {
       this.#epoch = request.epoch;
       this.#sealed = true;
+      this.#asked.clear();
       this.#replies.clear();
       this.#journal?.notePromises();
     }
@@ -306,6 +317,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       this.#epoch = config.epoch;
       this.#lifeEpoch = config.epoch;
       this.#sealed = false;
+      this.#asked.clear();
       this.#index = member.index;
       this.#leader = config.leader;
       this.#clearPool();
@@ -337,8 +349,13 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   }
 
   #onTurnEnd(outputs: WitnessOutput[]): void {
+    const { clusterId, incarnation } = this.#options;
+    if (this.#asked.isOwed && !this.#sealed) {
+      const { number, held } = this.#asked.answer((session, limit) => this.#pool.of(session, limit));
+      const frame = { clusterId, epoch: this.#epoch, witness: this.#index, incarnation, stale: held, inquiry: number };
+      outputs.push({ kind: 'collected', frame });
+    }
     if (this.#staleDue.length > 0) {
-      const { clusterId, incarnation } = this.#options;
       const frame = {
         clusterId,
         epoch: this.#epoch,

@@ -30,7 +30,7 @@ export const coordinatorSettings = {
     about: 'Sessions that may ever be opened in the life of the cluster',
     min: 1,
     max: 2 ** 40,
-    fallback: 1_000_000,
+    fallback: 2 ** 40,
   }),
 };
 

@@ -4,18 +4,21 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import {
   CoordinatorClient,
+  type HeartbeatRequest,
   type HeartbeatResponse,
   NodeRole,
   type RegisterResponse,
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
-import type { NodeReport } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { Backoff } from './backoff.js';
 import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
+
+/** What a replica says of its state, besides its epoch. */
+export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
@@ -41,9 +44,6 @@ export interface MembershipOptions {
   /** How long to ask for a name that a live node has; default 5,000. */
   namePatienceMs?: number;
 }
-
-/** What a replica says of its state, besides its epoch. */
-export type NodeState = Pick<NodeReport, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
 
 /** What a node says of its state that has none. */
 const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
@@ -145,7 +145,7 @@ export class Membership {
   private callRegister(): Promise<RegisterResponse> {
     const { nodeId, address, incarnation } = this.options;
     const node = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
-    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor };
+    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor, ...this.open };
     return new Promise((resolve, reject) => {
       this.client.register(request, new Metadata(), callOptions(), (error, response) => {
         if (error === null) resolve(response);
@@ -165,7 +165,7 @@ export class Membership {
     const isAhead =
       lastOpen !== undefined &&
       (lastOpen.epoch > answered.epoch || (lastOpen.epoch === answered.epoch && lastOpen.version > answered.version));
-    const known = { sessionFloor, config: isAhead ? lastOpen : undefined };
+    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...this.open };
     const request = { ...life, epoch: epoch(), ...(state?.() ?? NO_STATE), ...known };
     this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
   };
@@ -196,6 +196,10 @@ export class Membership {
     this.options.log.debug({ error: error.message }, 'a heartbeat was lost');
     this.useNext();
   };
+
+  private get open(): { openEpoch: number; openVersion: number } {
+    return { openEpoch: this.lastOpen?.epoch ?? 0, openVersion: this.lastOpen?.version ?? 0 };
+  }
 
   private onAnswer({ epoch, version, sessionFloor, stop }: HeartbeatResponse): void {
     this.answered = { epoch, version };

@@ -118,7 +118,10 @@ export class ReplicaService implements OpenService {
     const { shards, descriptorLimit, batchDelayUs, durability } = config;
     const kept = shell.store && new KeptReplica(shell.store);
     const image = kept?.readImage();
-    this.core = new ReplicaCore({ clusterId, id: nodeId, incarnation, shards, descriptorLimit, durability, image });
+    const sessionLeaseUs = config.sessionLease * 1000;
+    this.core = new ReplicaCore({
+      ...{ clusterId, id: nodeId, incarnation, shards, descriptorLimit, durability, image, sessionLeaseUs },
+    });
     this.loop = new CoreLoop<ReplicaInput, ReplicaOutput>(this.core, {
       perform: (output) => this.perform(output),
       wantsTurn: () => this.core.wantsTurn,

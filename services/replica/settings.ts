@@ -11,6 +11,12 @@ export const replicaSettings = {
     max: 1_000_000,
     fallback: 200,
   }),
+  sessionLease: integerSetting({
+    about: 'Milliseconds of silence after which a session that has written may end; clients speak every 10 s',
+    min: 1000,
+    max: 86_400_000,
+    fallback: 60_000,
+  }),
   shards: integerSetting({ about: 'Parts into which the key map is split', min: 1, max: 65_536, fallback: 64 }),
   ackTransport: choiceSetting({
     about: 'How weak acknowledgements travel; nats falls back to the stream by itself',

@@ -84,12 +84,17 @@ function* linesOf(path: string): Generator<{ text: string; isCut: boolean }> {
   }
 }
 
+/** A value as `readHistoryFile` holds it: base64 as it is, or its digest if it is long. */
+export function shortenValue(base64: string): string {
+  return base64.length > VALUE_CHARACTERS_LIMIT ? `#${hash('sha256', base64, 'base64')}` : base64;
+}
+
 /** Holds each text once. */
 class TextTable {
   readonly #texts = new Map<string, string>();
 
   once(text: string): string {
-    const short = text.length > VALUE_CHARACTERS_LIMIT ? `#${hash('sha256', text, 'base64')}` : text;
+    const short = shortenValue(text);
     const known = this.#texts.get(short);
     if (known !== undefined) return known;
     this.#texts.set(short, short);

@@ -137,6 +137,7 @@ describe('coordinator over NATS', function () {
     await first.close();
 
     const second = await openCoordinator(bucket);
+    nodes.follow(second.calls);
     assert.deepEqual(await second.calls.watchFor(isOpen), config);
     const after = await second.calls.openSessions(config.clusterId, 3);
     assert.ok(after.firstSession >= before.firstSession + before.count);
@@ -176,11 +177,22 @@ describe('coordinator over NATS', function () {
     const [c0, c1] = [await openCoordinator(bucket), await openCoordinator(bucket)];
     const clusterIds = await registerAlternately(nodes, [c0.calls, c1.calls]);
     assert.equal(new Set(clusterIds).size, 1);
+    nodes.follow(c0.calls);
     const [seen0, seen1] = await Promise.all([c0.calls.watchFor(isOpen), c1.calls.watchFor(isOpen)]);
     assert.deepEqual(seen0, seen1);
     const ids = await Promise.all([c0, c1].map(({ calls }) => calls.openSessions(seen0.clusterId, 10_000)));
     const [low, high] = ids.map(({ firstSession }) => firstSession).sort((a, b) => a - b);
     assert.ok((high ?? 0) >= (low ?? 0) + 10_000);
+  });
+
+  it('refuses to transfer the leadership with a status that says why, and answers if there is nothing to do', async () => {
+    const nodes = await openNodes();
+    const { calls } = await openCoordinator(newBucket());
+    await nodes.register(calls);
+    const { clusterId } = await calls.watchFor(isOpen);
+    const unknown = { code: status.FAILED_PRECONDITION, details: /r9 is not among the replicas r0, r1, r2/ };
+    await assert.rejects(calls.transferLeader(clusterId, 'r9'), unknown);
+    assert.equal((await calls.transferLeader(clusterId, 'r0')).epoch, 1);
   });
 
   it('refuses with statuses that say what is wrong', async () => {

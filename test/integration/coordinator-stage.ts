@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import {
   type ClientReadableStream,
+  connectivityState,
   credentials,
   type handleUnaryCall,
   Server,
@@ -16,6 +17,7 @@ import {
   NodeRole,
   type OpenSessionsResponse,
   type RegisterResponse,
+  type TransferLeaderResponse,
   type WatchResponse,
 } from '../../proto/gen/curpho/v1/coordinator.js';
 import { type LeadRequest, type LeadResponse, ReplicaService } from '../../proto/gen/curpho/v1/replica.js';
@@ -51,7 +53,7 @@ export class CoordinatorCalls {
   }
 
   register(node: NodeRegistration) {
-    const request = { clusterId: '', epoch: 0, sessionFloor: 0, ...node };
+    const request = { clusterId: '', epoch: 0, sessionFloor: 0, openEpoch: 0, openVersion: 0, ...node };
     return this.#retry((done: Callback<RegisterResponse>) => this.client.register(request, done));
   }
 
@@ -63,6 +65,12 @@ export class CoordinatorCalls {
 
   openSessions(clusterId: string, count: number) {
     return this.#retry((done: Callback<OpenSessionsResponse>) => this.client.openSessions({ clusterId, count }, done));
+  }
+
+  transferLeader(clusterId: string, replicaId: string) {
+    return this.#retry((done: Callback<TransferLeaderResponse>) =>
+      this.client.transferLeader({ clusterId, replicaId }, done),
+    );
   }
 
   /** The first configuration that is told and satisfies `accept`. */
@@ -100,12 +108,17 @@ export class CoordinatorCalls {
   }
 }
 
+/** Pause between heartbeats. */
+const BEAT_MS = 50;
+
 /** Nodes that obey, all behind one server, and what they were asked. */
 export class ObedientNodes {
   readonly leads: LeadRequest[] = [];
   readonly starts: StartRequest[] = [];
   readonly #server = new Server();
+  readonly #timers: NodeJS.Timeout[] = [];
   #address = '';
+  #sessionFloor = 0;
 
   /** Whether the leader answers; if not, it refuses. */
   isLeading = true;
@@ -134,12 +147,31 @@ export class ObedientNodes {
     );
   }
 
-  /** Registers all of them with a coordinator. */
+  /** Registers all of them with a coordinator, and sends it heartbeats. */
   async register(calls: CoordinatorCalls): Promise<void> {
     for (const member of this.members()) await calls.register(member);
+    this.follow(calls);
+  }
+
+  /** The replicas say that they are there and repeat what they are told, until the nodes are closed. */
+  follow(calls: CoordinatorCalls): void {
+    for (const member of this.members()) {
+      if (member.role === NodeRole.REPLICA) this.#timers.push(setInterval(() => this.#beat(member, calls), BEAT_MS));
+    }
+  }
+
+  #beat({ role, nodeId, incarnation }: NodeRegistration, calls: CoordinatorCalls): void {
+    if (calls.client.getChannel().getConnectivityState(false) === connectivityState.SHUTDOWN) return;
+    const clusterId = this.leads[0]?.config?.clusterId ?? '';
+    const life = { clusterId, role, nodeId, incarnation, epoch: 1, sessionFloor: this.#sessionFloor };
+    const said = { lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined, openEpoch: 0, openVersion: 0 };
+    calls.client.heartbeat({ ...life, ...said }, (error, response) => {
+      if (error === null) this.#sessionFloor = Math.max(this.#sessionFloor, response.sessionFloor);
+    });
   }
 
   close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
     this.#server.forceShutdown();
   }
 

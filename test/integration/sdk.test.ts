@@ -43,6 +43,33 @@ describe('SDK against a local cluster', function () {
     session = await client.session();
   });
 
+  describe('outcomes', () => {
+    it('F7: what became of a write, of a session that is open here, open elsewhere, or at its end', async () => {
+      await session.compareAndSet('o/a', null, 'one');
+      const id = { session: session.id, seq: 1 };
+      assert.equal((await client.resolve(id)).outcome, 'executed');
+      await assert.rejects(client.resolve({ ...id, seq: 2 }), failsWith('INVALID_ARGUMENT', /has numbered 1 writes/));
+      assert.equal((await other.resolve(id)).outcome, 'executed');
+      assert.deepEqual(await other.resolve({ ...id, seq: 2 }), { outcome: 'unknown', reason: 'pending' });
+      assert.deepEqual(await other.resolve({ ...id, seq: 2 }, { settle: true }), { outcome: 'notExecuted' });
+      // The first may be on its way before the end is heard of here.
+      await assert.rejects(session.put('o/a', 'two'));
+      await assert.rejects(session.put('o/a', 'three'), failsWith('SESSION_EXPIRED'));
+      assert.notEqual(session.lost, null);
+      assert.deepEqual(await other.resolve(id), { outcome: 'unknown', reason: 'sessionEnded' });
+      assert.equal(text((await (await client.session()).get('o/a')).value), 'one');
+    });
+
+    it('F5: a session that is closed ends, and so does what the cluster keeps of it', async () => {
+      await session.put('o/b', 'one');
+      const id = { session: session.id, seq: 1 };
+      await session.close();
+      let answer = await other.resolve(id);
+      while (answer.outcome === 'executed') answer = await other.resolve(id);
+      assert.deepEqual(answer, { outcome: 'unknown', reason: 'sessionEnded' });
+    });
+  });
+
   describe('strong operations', () => {
     it('put, get and delete', async () => {
       const put = await session.put('s/a', 'one');

@@ -113,10 +113,42 @@ describe('membership', () => {
       stateHash: 0,
       sessionFloor: 1,
       config: undefined,
+      openEpoch: 0,
+      openVersion: 0,
     });
     assert.equal(configs[0]?.openSlot, 9);
     coordinator.watches[0]?.write({ config: { ...CONFIG, epoch: 4 } });
     await eventually('the next configuration', () => configs.at(-1)?.epoch === 4);
+  });
+
+  it('F8: says the session floor that it was told, at once if it is a new one', async () => {
+    coordinator.answer = { ...coordinator.answer, sessionFloor: 10_001 };
+    await join().register();
+    membership.start();
+    await eventually('the floor', () => coordinator.heartbeats.some(({ sessionFloor }) => sessionFloor === 10_001));
+    assert.equal(coordinator.heartbeats[0]?.sessionFloor, 1);
+    assert.equal(coordinator.heartbeats[1]?.sessionFloor, 10_001);
+  });
+
+  it('D9: hands the open configuration over to a coordinator that has an older one', async () => {
+    coordinator.answer = { ...coordinator.answer, epoch: 3, version: 1 };
+    await join().register();
+    membership.start();
+    await eventually('a heartbeat that knows the epoch', () => coordinator.heartbeats.at(-1)?.openEpoch === 3);
+    await eventually('one without it', () => coordinator.heartbeats.at(-1)?.config === undefined);
+    coordinator.answer = { ...coordinator.answer, epoch: 3, version: 0 };
+    await eventually('the configuration', () => coordinator.heartbeats.at(-1)?.config?.openSlot === 9);
+  });
+
+  it('says how its state is, and passes on that it has to stop', async () => {
+    const reasons: string[] = [];
+    const state = { lostEpoch: 2, stateSlot: 64, stateHash: 77 };
+    await join({ state: () => state, onStop: (reason) => reasons.push(reason) }).register();
+    membership.start();
+    await eventually('a heartbeat', () => coordinator.heartbeats.at(-1)?.stateHash === 77);
+    assert.deepEqual(reasons, []);
+    coordinator.answer = { ...coordinator.answer, stop: 'slot 64' };
+    await eventually('the reason', () => reasons[0] === 'slot 64');
   });
 
   it('ignores the configuration of another cluster', async () => {

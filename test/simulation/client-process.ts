@@ -10,7 +10,10 @@ import { SimulatedNode } from './node.js';
 import { copyFrame } from './wire-copy.js';
 
 /** What comes back to the callers of a client process. */
-export type CallerOutput = Extract<ClientOutput, { kind: 'numbered' | 'completed' | 'level' | 'refused' }>;
+export type CallerOutput = Extract<
+  ClientOutput,
+  { kind: 'numbered' | 'completed' | 'level' | 'refused' | 'failed' | 'resolved' | 'sessionExpired' }
+>;
 
 /** One client process. */
 export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
@@ -49,6 +52,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
       case 'completed':
       case 'level':
       case 'refused':
+      case 'failed':
+      case 'resolved':
+      case 'sessionExpired':
         this.onCallerOutput(output);
         return;
       case 'attempt':

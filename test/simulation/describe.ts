@@ -8,6 +8,7 @@ import type {
   CollectResponse,
   Command,
   CommandId,
+  Inquiry,
   RecordRequest,
   RecordResponse,
   ReplicateRequest,
@@ -68,7 +69,10 @@ export function describeSessionRequest(frame: SessionRequest): string {
       (read) =>
         `n${read.nonce} ${describeBytes(read.key)} token(${read.tokenEpoch},${read.tokenSlot}) cleared${read.cleared}`,
     ) +
-    list('acks?', frame.ackQueries, describeId)
+    list('acks?', frame.ackQueries, describeId) +
+    list('alive', frame.upkeep?.alive ?? [], String) +
+    list('closed', frame.upkeep?.ended ?? [], String) +
+    list('outcome?', frame.upkeep?.queries ?? [], describeId)
   );
 }
 
@@ -102,21 +106,34 @@ export function describeSessionResponse(frame: SessionResponse): string {
     ) +
     list('acked', frame.weakAcks, describeId) +
     list('committed', frame.commitNotices, (notice) => `${notice.session}≥${notice.through}@${notice.slot}`) +
-    list('refused', frame.refusals, (refusal) => `${refusal.code} ${refusal.session}#${refusal.seq} n${refusal.nonce}`)
+    list(
+      'refused',
+      frame.refusals,
+      (refusal) => `${refusal.code} ${refusal.session}#${refusal.seq} n${refusal.nonce}`,
+    ) +
+    list('outcomes', frame.outcomes, (outcome) => `q${outcome.nonce} ${outcome.status}@${outcome.slot}`)
   );
+}
+
+function describeInquiry(inquiry: Inquiry | undefined): string {
+  return inquiry === undefined ? '' : ` asks ${inquiry.number}[${inquiry.sessions.join(' ')}]`;
 }
 
 /** Leader to follower. */
 export function describeReplicateRequest(frame: ReplicateRequest): string {
   const entries = list('entries', frame.entries, (entry) =>
-    entry.command === undefined ? `own(e${entry.epoch})` : `${describeCommand(entry.command)}:e${entry.epoch}`,
+    entry.expiry !== undefined
+      ? `end(${entry.expiry.sessions.join(' ')}):e${entry.epoch}`
+      : entry.command === undefined
+        ? `own(e${entry.epoch})`
+        : `${describeCommand(entry.command)}:e${entry.epoch}`,
   );
-  return `replicate e${frame.epoch} after ${frame.prevSlot}(e${frame.prevEpoch})${entries} commit ${frame.commitSlot} open ${frame.openSlot} round ${frame.round}`;
+  return `replicate e${frame.epoch} after ${frame.prevSlot}(e${frame.prevEpoch})${entries} commit ${frame.commitSlot} open ${frame.openSlot} round ${frame.round}${describeInquiry(frame.inquiry)}`;
 }
 
 /** Follower to leader. */
 export function describeReplicateResponse(frame: ReplicateResponse): string {
-  return `replicated e${frame.epoch} ${frame.ok ? 'ok' : 'no'} match ${frame.matchSlot} round ${frame.round}${list('relayed', frame.relayed, describeWrite)}`;
+  return `replicated e${frame.epoch} ${frame.ok ? 'ok' : 'no'} match ${frame.matchSlot} round ${frame.round}${list('relayed', frame.relayed, describeWrite)} inquiry ${frame.inquiry}`;
 }
 
 /** Client to witness. */
@@ -150,12 +167,12 @@ export function describeRecordResponse(frame: RecordResponse): string {
 
 /** Leader to witness. */
 export function describeCollectRequest(frame: CollectRequest): string {
-  return `collect e${frame.epoch} by r${frame.leader}${list('committed', frame.committed, (mark) => `${mark.session}≥${mark.committedThrough}`)}`;
+  return `collect e${frame.epoch} by r${frame.leader}${list('committed', frame.committed, (mark) => `${mark.session}≥${mark.committedThrough}`)}${list('ended', frame.expired, String)}${describeInquiry(frame.inquiry)}`;
 }
 
 /** Witness to leader. */
 export function describeCollectResponse(frame: CollectResponse): string {
-  return `collected e${frame.epoch} life ${frame.incarnation}${list('stale', frame.stale, describeWrite)}`;
+  return `collected e${frame.epoch} life ${frame.incarnation}${list('stale', frame.stale, describeWrite)} inquiry ${frame.inquiry}`;
 }
 
 /** Replica to client over the bus. */

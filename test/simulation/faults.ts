@@ -1,6 +1,7 @@
 // What goes wrong in a run, and when: streams break and come back, links are held, clients move to another replica,
 // leaders are deposed or lost, client processes vanish. Stops when the run is healed.
 
+import { EpochStatus } from '../../protocol/messages.js';
 import { createQuorums } from '../../protocol/quorum.js';
 import type { ClientProcess } from './client-process.js';
 import { Interruptions } from './interruptions.js';
@@ -50,10 +51,11 @@ export class Faults {
 
   /** Sets everything going. */
   begin(): void {
-    const { faults, rebindEveryUs } = this.world.plan;
+    const { faults, rebindEveryUs, silenceEveryUs } = this.world.plan;
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
+    this.repeat(silenceEveryUs, () => this.silence());
     this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
     this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
   }
@@ -79,7 +81,7 @@ export class Faults {
     const leader = replicas[coordination.config.leader];
     const left = replicas.filter(({ isAlive }) => isAlive).length;
     const canLose = left - 1 > plan.replicas / 2;
-    if (leader?.isAlive === true && canLose && random.chance(plan.leaderLoss)) {
+    if (leader?.isAlive === true && canLose && random.chance(isSecond ? Math.sqrt(plan.leaderLoss) : plan.leaderLoss)) {
       census.count('leaderLost');
       leader.lose();
       for (const client of clients) {
@@ -92,10 +94,12 @@ export class Faults {
     if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
     if (!isSecond && random.chance(plan.strikesTwice)) {
       this.silenceReplicas();
-      timeline.after(random.between(5000, 12_000), () => this.strikeLeader(true));
+      this.awaitOpen(timeline.nowUs + random.between(10_000, 30_000), () => this.strikeLeader(true));
     }
-    if (random.chance(plan.clientLossAtStrike)) this.strikeClient();
+    // Some time after: what it completed in between was perhaps seen by nobody but the leader that falls and the witnesses.
+    if (random.chance(plan.clientLossAtStrike)) timeline.after(random.below(6000), () => this.strikeClient());
     this.witnessCrashes.strikeWithLeader();
+    this.replicaCrashes.strikeWithLeader();
     if (random.chance(plan.coordinatorLoss)) timeline.after(random.below(8000), () => coordination.strike());
     if (leader === undefined) return;
     // Of a loss that nobody notices at once, silence will tell.
@@ -103,12 +107,22 @@ export class Faults {
       timeline.after(random.below(5000), () => coordination.loseSight(leader.name));
   }
 
+  /** Calls back as soon as a later epoch is open than now, or at `untilUs`. */
+  private awaitOpen(untilUs: number, then: () => void, epoch = this.targets.coordination.config.epoch): void {
+    const { timeline, network } = this.world;
+    const { config } = this.targets.coordination;
+    if (!network.isHostile) return;
+    const isOpen = config.epoch > epoch && config.status === EpochStatus.open;
+    if (isOpen || timeline.nowUs >= untilUs) then();
+    else timeline.after(300, () => this.awaitOpen(untilUs, then, epoch));
+  }
+
   /** Replicas do not hear each other for a while: what the next leader begins with is on nobody else when it falls too. */
   private silenceReplicas(): void {
     const { random, network, census } = this.world;
     census.count('struckTwice');
     const names = this.targets.replicas.map(({ name }) => name);
-    const durationUs = random.between(10_000, 20_000);
+    const durationUs = random.between(10_000, 40_000);
     for (const one of names) for (const other of names) if (one !== other) network.hold(one, other, durationUs);
   }
 
@@ -130,11 +144,27 @@ export class Faults {
     }
   }
 
+  /** Nothing that a client says reaches the leader for longer than a lease; at times nothing reaches anybody. */
+  private silence(): void {
+    const { plan, random, network, census } = this.world;
+    const { replicas, witnesses, clients, coordination } = this.targets;
+    census.count('clientSilent');
+    const client = random.pick(clients);
+    const durationUs = plan.sessionLeaseUs * random.pick([1.5, 3]);
+    const isDeaf = random.chance(0.3);
+    const leader = replicas[coordination.config.leader];
+    const nodes = isDeaf ? [...replicas, ...witnesses] : leader === undefined ? [] : [leader];
+    for (const { name } of nodes) {
+      network.hold(client.name, name, durationUs);
+      if (isDeaf) network.hold(name, client.name, durationUs);
+    }
+  }
+
   /** A client process vanishes, if another one is left. */
   strikeClient(): void {
-    const { random, census } = this.world;
+    const { random, census, network } = this.world;
     const alive = this.targets.clients.filter(({ isAlive }) => isAlive);
-    if (alive.length < 2) return;
+    if (alive.length < 2 || !network.isHostile) return;
     const client = random.pick(alive);
     census.count('clientLost');
     client.lose();

@@ -95,12 +95,17 @@ export class Membership {
     const { epoch, version } = this.answered;
     const isAhead =
       lastOpen !== undefined && (lastOpen.epoch > epoch || (lastOpen.epoch === epoch && lastOpen.version > version));
-    const known = { sessionFloor, config: isAhead ? lastOpen : undefined };
+    const open = { openEpoch: lastOpen?.epoch ?? 0, openVersion: lastOpen?.version ?? 0 };
+    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...open };
     const report = this.process.report();
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
         ? { kind: 'heartbeat', call, request: { ...life, ...report, ...known } }
-        : { kind: 'register', call, request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor } };
+        : {
+            kind: 'register',
+            call,
+            request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor, ...open },
+          };
     this.ask(this.coordinator, build, (answer) => this.onAnswer(answer));
     world.timeline.after(HEARTBEAT_US - 2000 + world.random.below(4000), () => this.beat());
   }

@@ -36,6 +36,8 @@ export interface World {
   toCoordinator(from: string, index: number, input: CoordinatorInput, describe: () => string): void;
   /** Runs `deliver` where a frame from one process reaches another, if it does and `isThere`. */
   carry(from: string, to: string, isThere: () => boolean, deliver: () => void, describe: () => string): void;
+  /** The end of a session was put into a log. */
+  noteEnding(session: number): void;
   /** A number that no other call of the run has. */
   nextCall(): number;
   /** Tells a configuration to every client and replica, each after a delay of its own. */

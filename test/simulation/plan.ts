@@ -65,6 +65,8 @@ export interface SimulationPlan {
   keys: number;
   /** Operations of all sessions together. */
   operations: number;
+  /** Callers stop after so many, however many the plan has: the run up to there is the same, and shorter. */
+  stopAfter: number;
   /** Share of strong operations where the kind allows both. */
   strong: number;
   mix: OperationMix;
@@ -130,8 +132,20 @@ export interface SimulationPlan {
   durability: Durability;
   /** Longest time that a disk takes for one group of batches. */
   diskUs: number;
+  /** Age at which what replicas and witnesses hold is brought to the leader unasked. */
+  relayAfterUs: number;
+  /** Silence after which a session ends; mostly longer than a run. */
+  sessionLeaseUs: number;
+  /** Share of operations after which the caller closes its session and goes on in another one. */
+  sessionChurn: number;
+  /** Mean time between two silences of a client, longer than the lease; 0 for none. */
+  silenceEveryUs: number;
   /** Strikes at which replicas crash that come back with their disks; none in durability `memory`, as of the next two. */
   replicaCrashes: number;
+  /** Share of strikes at the leader soon after which replicas crash as well, likewise. */
+  replicaCrashAtStrike: number;
+  /** Share of crashes of replicas that a coordinator notices at once. */
+  crashNoticed: number;
   /** Strikes at which all replicas crash. */
   powerLosses: number;
   /** Strikes at which a disk is slow or full for a while. */
@@ -161,6 +175,9 @@ export const NO_FAULTS: FaultPlan = {
   pauseUs: 0,
 };
 
+/** A mix in which nothing has a weight yet. */
+export const NO_OPERATIONS: OperationMix = { put: 0, get: 0, delete: 0, compareAndSet: 0, batch: 0, scan: 0 };
+
 /** The plan of a seed. */
 export function createPlan(seed: number, overrides: PlanOverrides = {}): SimulationPlan {
   const random = new SeededRandom(seed, 1);
@@ -172,6 +189,9 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     [5, 4],
   ] as const);
   const intensity = random.pick([0, 0.3, 1]);
+  const sessions = new SeededRandom(seed, 6);
+  const sessionLeaseUs = sessions.pick([60_000_000, 60_000_000, 30_000, 80_000]);
+  const isShort = sessionLeaseUs < 60_000_000;
   const plan: SimulationPlan = {
     seed,
     salt: 0,
@@ -183,6 +203,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     depth: random.between(1, 6),
     keys: random.between(1, 8),
     operations: random.between(200, 260),
+    stopAfter: 1_000_000,
     strong: random.pick([0.2, 0.5, 0.8]),
     mix: createMix(random),
     thinkUs: random.pick([0, 500, 3000]),
@@ -211,6 +232,10 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     logKeptEntries: random.pick([2, 16, 1024]),
     clockOffsetUs: later.pick([0, 1_000_000, 3_600_000_000]),
     clockDrift: later.pick([0, 0.01, 0.1]),
+    relayAfterUs: 30_000,
+    sessionLeaseUs,
+    sessionChurn: sessions.pick([0, 0, 0.05]),
+    silenceEveryUs: isShort ? sessions.pick([0, 20_000, 60_000]) : 0,
     ...createDisks(new SeededRandom(seed, 3)),
     ...createReplicaCrashes(new SeededRandom(seed, 4)),
     ...createOperations(new SeededRandom(seed, 5)),
@@ -240,6 +265,8 @@ function createOperations(random: SeededRandom) {
 function createReplicaCrashes(random: SeededRandom) {
   return {
     replicaCrashes: random.pick([0, 1, 3]),
+    replicaCrashAtStrike: random.pick([0, 0.5]),
+    crashNoticed: random.pick([0.2, 0.8]),
     powerLosses: random.pick([0, 0, 1]),
     diskObstructions: random.pick([0, 3]),
     checkpointEntries: random.pick([5, 40, 4096]),

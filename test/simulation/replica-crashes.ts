@@ -20,11 +20,8 @@ export interface CrashTargets {
   bind(client: ClientProcess): void;
 }
 
-/** Longest time until a replica is back. */
-const AWAY_US = 40_000;
-/** How often coordinators lose sight of a leader that came back as none. */
-const LOST_LEADER_US = 20_000;
-
+/** Longest times until a replica is back. */
+const AWAY_US = [500, 5000, 40_000] as const;
 /** The crashes of one run. */
 export class ReplicaCrashes {
   /** Replicas that will be back. */
@@ -43,20 +40,31 @@ export class ReplicaCrashes {
     const count = random.pick([1, 1, 1, (plan.replicas + 1) / 2]);
     const others = random.shuffle(replicas.filter((replica) => replica !== leader));
     const chosen = leader !== undefined && random.chance(0.5) ? [leader, ...others] : others;
-    for (const replica of chosen.slice(0, count)) this.crash(replica, random.below(AWAY_US));
+    for (const replica of chosen.slice(0, count)) this.crash(replica);
+  }
+
+  /** An epoch is about to begin: at times replicas crash soon, before or after they are fenced and one begins to lead. */
+  strikeWithLeader(): void {
+    const { random, timeline, plan, network } = this.world;
+    if (plan.durability !== 'disk' || !random.chance(plan.replicaCrashAtStrike)) return;
+    timeline.after(random.below(30_000), () => {
+      if (network.isHostile) this.strike();
+    });
   }
 
   /** All of them at the same moment. */
   cutPower(): void {
-    const { random, census } = this.world;
+    const { census } = this.world;
     census.count('powerLoss');
-    for (const replica of this.targets.replicas) this.crash(replica, random.below(AWAY_US));
+    for (const replica of this.targets.replicas) this.crash(replica);
   }
 
   /** A disk takes its time, or takes nothing at all, for a while. */
   obstruct(): void {
     const { random, census, timeline } = this.world;
-    const { disk } = random.pick(this.targets.replicas);
+    const { replicas, coordination } = this.targets;
+    const leader = replicas[coordination.config.leader];
+    const { disk } = leader !== undefined && random.chance(0.5) ? leader : random.pick(replicas);
     const isFull = random.chance(0.5);
     const durationUs = random.between(5000, 60_000);
     census.count(isFull ? 'diskFull' : 'diskSlow');
@@ -70,8 +78,8 @@ export class ReplicaCrashes {
     for (const replica of [...this.away]) this.restart(replica);
   }
 
-  private crash(replica: ReplicaProcess, awayUs: number): void {
-    const { random, census, timeline } = this.world;
+  private crash(replica: ReplicaProcess): void {
+    const { random, census, timeline, plan } = this.world;
     const { clients, coordination, breakStreams, bind } = this.targets;
     if (!replica.isAlive) return;
     census.count('replicaCrashed');
@@ -79,7 +87,8 @@ export class ReplicaCrashes {
     replica.crash();
     breakStreams(replica);
     // Of a crash that no coordinator notices, silence will tell, unless the replica is back before.
-    if (random.chance(0.7)) timeline.after(random.below(5000), () => coordination.loseSight(replica.name));
+    if (random.chance(plan.crashNoticed))
+      timeline.after(random.below(5000), () => coordination.loseSight(replica.name));
     for (const client of clients) {
       timeline.after(random.below(5000), () => {
         if (!this.away.has(replica)) return;
@@ -87,7 +96,7 @@ export class ReplicaCrashes {
         bind(client);
       });
     }
-    timeline.after(awayUs, () => this.restart(replica));
+    timeline.after(random.below(random.pick(AWAY_US)), () => this.restart(replica));
   }
 
   private restart(replica: ReplicaProcess): void {
@@ -95,13 +104,5 @@ export class ReplicaCrashes {
     this.world.census.count('replicaRestored');
     this.targets.restart(replica.index);
     this.targets.restoreStreams(replica);
-    this.watchLostLeader(replica);
-  }
-
-  /** C4: a leader that was started anew leads no more. Its heartbeats say so; here a coordinator loses sight of it. */
-  private watchLostLeader(replica: ReplicaProcess): void {
-    if (!replica.isAlive || replica.report().lostEpoch === 0) return;
-    this.targets.coordination.loseSight(replica.name);
-    this.world.timeline.after(LOST_LEADER_US, () => this.watchLostLeader(replica));
   }
 }

@@ -90,6 +90,8 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         return;
       case 'replicate': {
         const frame = copyFrame(output.frame);
+        if (frame.inquiry !== undefined) world.census.count('inquiry');
+        for (const { expiry } of frame.entries) for (const session of expiry?.sessions ?? []) world.noteEnding(session);
         for (const to of output.to) {
           world.toReplica(name, to, { kind: 'replicate', frame }, () => describeReplicateRequest(frame));
         }

@@ -10,7 +10,7 @@ import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import type { ReplicaImage } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
-import type { ReplicaRules } from '../../protocol/replica/rules.js';
+import { type ReplicaRules, replicaRules } from '../../protocol/replica/rules.js';
 import { ClientCore } from '../../protocol/session/client-core.js';
 import type { SessionRules } from '../../protocol/session/rules.js';
 import type { WitnessImage } from '../../protocol/witness/persistence.js';
@@ -20,6 +20,7 @@ import type { HistoryEvent } from '../checkers/history.js';
 import { Census } from './census.js';
 import { ClientProcess } from './client-process.js';
 import { Coordination } from './coordination.js';
+import { Executions } from './executions.js';
 import { Faults } from './faults.js';
 import { clusterIdOf, createFirstConfig } from './first-config.js';
 import { Network } from './network.js';
@@ -29,7 +30,7 @@ import { SeededRandom } from './random.js';
 import { ReplicaProcess } from './replica-process.js';
 import { Timeline } from './timeline.js';
 import { WitnessProcess } from './witness-process.js';
-import { Workload } from './workload.js';
+import { describeEvent, Workload } from './workload.js';
 
 /** Rules that take the place of the real ones; for canaries. */
 export interface ReplacedRules {
@@ -51,6 +52,8 @@ export interface SimulationResult {
   finalState: Map<string, string>;
   /** What should have come to rest and did not, as sentences; empty if all is well. */
   unrest: string[];
+  /** Executions that should not have been or that are missing, as sentences. */
+  faults: string[];
   census: Census;
   /** Virtual microseconds. */
   durationUs: number;
@@ -99,6 +102,9 @@ class Simulation implements World {
   private isOver = false;
   private unrest: string[] = [];
   private calls = 0;
+  private readonly executions = new Executions();
+  /** When the end of a session was first seen in a log. */
+  private readonly endings = new Map<number, number>();
 
   constructor({ plan, rules = {}, transcript }: SimulationOptions) {
     this.plan = plan;
@@ -178,6 +184,12 @@ class Simulation implements World {
     });
   }
 
+  noteEnding(session: number): void {
+    if (this.endings.has(session)) return;
+    this.census.count('sessionEnded');
+    this.endings.set(session, this.timeline.nowUs);
+  }
+
   nextCall(): number {
     return ++this.calls;
   }
@@ -238,11 +250,13 @@ class Simulation implements World {
 
   private createReplica(index: number, incarnation: number, image?: ReplicaImage): ReplicaCore {
     const { shards, descriptorLimit, logKeptEntries, durability, checkpointEntries, isTight } = this.plan;
+    const { relayAfterUs, sessionLeaseUs } = this.plan;
     return new ReplicaCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
-      ...{ weakWaitUs: 20_000, relayAfterUs: 30_000, logKeptEntries, durability, checkpointEntries, image },
+      ...{ weakWaitUs: 20_000, relayAfterUs, sessionLeaseUs, logKeptEntries },
+      ...{ durability, checkpointEntries, image },
       ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
-      ...(this.rules.replica === undefined ? {} : { rules: this.rules.replica }),
+      rules: this.executions.watch(this.rules.replica ?? replicaRules),
     });
   }
 
@@ -275,7 +289,7 @@ class Simulation implements World {
   private createWitness(index: number, incarnation: number, image?: WitnessImage): WitnessCore {
     return new WitnessCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `w${index}`, incarnation, shards: this.plan.shards },
-      ...{ staleAfterUs: 30_000, durability: this.plan.durability, ...(image && { image }) },
+      ...{ staleAfterUs: this.plan.relayAfterUs, durability: this.plan.durability, ...(image && { image }) },
       ...(this.plan.isTight ? { poolLimit: 6, parkedLimit: 2 } : {}),
       ...(this.rules.witness === undefined ? {} : { rules: this.rules.witness }),
     });
@@ -306,7 +320,7 @@ class Simulation implements World {
     for (let clientId = 1; clientId <= this.plan.clients; clientId++) {
       const core = new ClientCore({
         ...{ clusterId, clientId, config, writeSetLimit: this.plan.writeSetLimit },
-        ...{ ackWaitUs: 20_000, retryUs: 50_000 },
+        ...{ ackWaitUs: 20_000, retryUs: 50_000, aliveEveryUs: this.plan.sessionLeaseUs / 4 },
         ...(rules.session === undefined ? {} : { rules: rules.session }),
       });
       const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
@@ -395,7 +409,8 @@ class Simulation implements World {
 
   private awaitRest(untilUs: number, isFinishing: boolean): void {
     this.timeline.after(REST_CHECK_US, () => {
-      this.unrest = isFinishing ? [...this.findUnrest(), ...this.findFullPools()] : this.findUnrest();
+      this.unrest = this.findUnrest();
+      if (isFinishing) this.unrest.push(...this.findFullPools(), ...this.findLeftSessions());
       if (this.unrest.length === 0 && !isFinishing) {
         this.workload.finish();
         this.awaitRest(this.timeline.nowUs + REST_US, true);
@@ -429,6 +444,17 @@ class Simulation implements World {
     });
   }
 
+  /** Where leases are short, only sessions that somebody has open are left. */
+  private findLeftSessions(): string[] {
+    if (this.plan.sessionLeaseUs > REST_US / 4) return [];
+    const open = new Set(this.workload.sessions().map(({ session }) => session));
+    return this.replicaCores.flatMap((core, index) => {
+      if (this.replicas[index]?.isAlive !== true) return [];
+      const left = core.sessions().filter((session) => !open.has(session));
+      return left.length === 0 ? [] : [`r${index} still keeps sessions ${left.join(', ')}`];
+    });
+  }
+
   /** Equal logs, equal state: on every replica that lives. */
   private findDifferences(): string[] {
     const states = this.replicaCores
@@ -449,11 +475,21 @@ class Simulation implements World {
 
   private result(): SimulationResult {
     const { plan, census, timeline, unrest } = this;
+    const hasEnded = (session: number) => this.replicaCores.some((core) => core.hasEnded(session));
+    const kept = this.workload.noteLosses(this.endings, hasEnded);
+    const missing = kept.filter((event) => !this.executions.has(event));
+    const faults = missing.map(
+      (event) => `${describeEvent(event)} was witnessed before its session ended, and is lost`,
+    );
+    for (const event of this.workload.never) {
+      if (this.executions.has(event)) faults.push(`${describeEvent(event)} was said never to take effect, and did`);
+    }
     return {
       plan,
       history: this.workload.history,
       finalState: this.finalState(),
       unrest,
+      faults: [...this.executions.faults, ...faults],
       census,
       durationUs: timeline.nowUs,
     };

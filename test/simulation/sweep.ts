@@ -38,6 +38,7 @@ export function judgeSeed({ seed, overrides = {}, rules = {}, transcript }: RunO
     return { seed, result: null, violations: [{ property: 'invariant', detail, events: [] }] };
   }
   const violations: Violation[] = result.unrest.map((detail) => ({ property: 'liveness', detail, events: [] }));
+  for (const detail of result.faults) violations.unshift({ property: 'exactly-once', detail, events: [] });
   // What never came to rest has no final state that a history could be held against.
   const finalState = violations.length === 0 ? result.finalState : undefined;
   const report = checkHistory(result.history, finalState);
@@ -95,9 +96,17 @@ export function sweep(from: number, count: number, onRun: (run: JudgedRun) => vo
   return report;
 }
 
-/** The command that replays a seed. */
-export function replayCommand(seed: number): string {
-  return `npm run simulate -- --seed ${seed}`;
+/** The command that replays a seed, with a plan of its own and a canary if there are any. */
+export function replayCommand(seed: number, overrides: PlanOverrides = {}, canary = ''): string {
+  const parts = Object.entries(overrides).map(([name, value]) => [name, withoutZeros(value)]);
+  const plan = parts.length === 0 ? '' : ` --plan '${JSON.stringify(Object.fromEntries(parts))}'`;
+  return `npm run simulate -- --seed ${seed}${canary === '' ? '' : ` --canary '${canary}'`}${plan}`;
+}
+
+/** Of faults and weights only those that are there. */
+function withoutZeros(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== 0 && part !== false));
 }
 
 /** A violation with the operations that show it, as text. */

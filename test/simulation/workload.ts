@@ -3,7 +3,7 @@
 // the protocol.
 
 import { Buffer } from 'node:buffer';
-import type { Answer, Operation } from '../../protocol/core.js';
+import type { Answer, Operation, ResolvedOutcome } from '../../protocol/core.js';
 import type { HistoryEvent } from '../checkers/history.js';
 import type { CallerOutput, ClientProcess } from './client-process.js';
 import type { World } from './node.js';
@@ -20,6 +20,10 @@ interface Caller {
   /** Writes numbered so far. */
   seq: number;
   values: number;
+  /** It was closed or has expired; its client process goes on in another one. */
+  isOver: boolean;
+  /** It makes no more operations, and is closed when the last one is answered. */
+  isClosing: boolean;
 }
 
 /** An operation under way. */
@@ -30,11 +34,15 @@ interface Call {
   isDone: boolean;
   isWrite: boolean;
   isCommitted: boolean;
+  /** When the caller was told that it is witnessed; infinity if it was not. */
+  witnessedUs: number;
 }
 
 /** All callers of one run, and the history they make. */
 export class Workload {
   readonly history: HistoryEvent[] = [];
+  /** Writes of which it was said that they never take effect. */
+  readonly never: HistoryEvent[] = [];
   private readonly callers: Caller[] = [];
   private readonly calls = new Map<number, Call>();
   private readonly keys: Uint8Array[];
@@ -43,14 +51,23 @@ export class Workload {
   /** Operations handed out so far. */
   submitted = 0;
   private lastStampUs = 0;
+  private lastSession = 0;
+  private isFinishing = false;
+  private asked = 0;
+  /** Questions about writes, by call: what is asked about, and who asked. */
+  private readonly questions = new Map<number, { call: Call; client: ClientProcess }>();
+  /** Operations to hand out. */
+  private readonly limit: number;
 
   constructor(private readonly world: World) {
+    this.limit = Math.min(world.plan.operations, world.plan.stopAfter);
     this.keys = Array.from({ length: world.plan.keys }, (_, index) => Buffer.from(`k${index}`));
   }
 
   /** Adds a session of a client process and starts its operations. */
   start(client: ClientProcess, session: number): void {
-    const caller: Caller = { session, client, inFlight: 0, seq: 0, values: 0 };
+    const caller: Caller = { session, client, inFlight: 0, seq: 0, values: 0, isOver: false, isClosing: false };
+    this.lastSession = Math.max(this.lastSession, session);
     this.callers.push(caller);
     client.input({ kind: 'openSession', session, token: null });
     this.fill(caller);
@@ -58,7 +75,7 @@ export class Workload {
 
   /** True once every operation of the plan was submitted or has nobody left to submit it. */
   get isExhausted(): boolean {
-    return this.submitted >= this.world.plan.operations || this.callers.every(({ client }) => !client.isAlive);
+    return this.submitted >= this.limit || this.callers.every(({ client }) => !client.isAlive);
   }
 
   /** Operations of living callers that are not through: no answer, or a write not known to be committed. */
@@ -68,13 +85,16 @@ export class Workload {
       if (!caller.client.isAlive || (isDone && (isCommitted || !isWrite))) continue;
       names.push(`${event.consistency} ${event.op} ${event.session}#${event.seq}${isDone ? ' (not committed)' : ''}`);
     }
+    for (const { call, client } of this.questions.values()) {
+      if (client.isAlive) names.push(`what became of ${call.event.session}#${call.event.seq}`);
+    }
     return names;
   }
 
-  /** Sessions whose client process lives. */
+  /** Sessions that somebody has open. */
   sessions(): { session: number; client: number }[] {
     return this.callers
-      .filter(({ client }) => client.isAlive)
+      .filter(({ client, isOver }) => client.isAlive && !isOver)
       .map(({ session, client }) => ({ session, client: client.id }));
   }
 
@@ -83,8 +103,10 @@ export class Workload {
    * once: collections travel with commits, so that a pool whose last collection was lost is emptied by the next one.
    */
   finish(): void {
+    this.isFinishing = true;
     for (const caller of this.callers) {
-      if (!caller.client.isAlive) continue;
+      if (!caller.client.isAlive || caller.isOver) continue;
+      this.askAboutDead(caller.client);
       for (const key of this.keys) this.submit(caller, { kind: 'get', strong: true, key });
       this.submit(caller, {
         kind: 'put',
@@ -97,6 +119,8 @@ export class Workload {
 
   /** What a client core has to say to its callers. */
   answered(output: CallerOutput): void {
+    if (output.kind === 'sessionExpired') return this.expire(output.session, output.lost);
+    if (output.kind === 'resolved') return this.resolved(output.call, output.outcome);
     const call = this.calls.get(output.call);
     if (call === undefined) throw new Error(`an answer to call ${output.call}, which nobody made`);
     switch (output.kind) {
@@ -107,11 +131,18 @@ export class Workload {
         this.complete(call, output.answer);
         return;
       case 'level':
-        if (output.level === 'witnessed') this.world.census.count('witnessedLevel');
+        if (output.level === 'witnessed') {
+          this.world.census.count('witnessedLevel');
+          call.witnessedUs = this.world.timeline.nowUs;
+        }
         if (output.level === 'committed') {
           this.world.census.count('committedLevel');
           call.isCommitted = true;
         }
+        return;
+      case 'failed':
+        if (output.reason === 'idReused') throw new Error(`${describeEvent(call.event)} has the id of another write`);
+        this.fail(call);
         return;
       case 'refused':
         this.refuse(call);
@@ -120,7 +151,14 @@ export class Workload {
 
   private fill(caller: Caller): void {
     const { plan, timeline, random } = this.world;
-    while (caller.client.isAlive && caller.inFlight < plan.depth && this.submitted < plan.operations) {
+    while (
+      caller.client.isAlive &&
+      !this.isFinishing &&
+      !caller.isOver &&
+      !caller.isClosing &&
+      caller.inFlight < plan.depth &&
+      this.submitted < this.limit
+    ) {
       this.submitted++;
       caller.inFlight++;
       const operation = this.draw(caller);
@@ -131,6 +169,12 @@ export class Workload {
 
   private submit(caller: Caller, operation: Operation): void {
     if (!caller.client.isAlive) return;
+    if (caller.isOver) {
+      // Somebody else makes it.
+      this.submitted--;
+      caller.inFlight--;
+      return;
+    }
     const isWrite = operation.kind !== 'get' && operation.kind !== 'scan';
     const event: HistoryEvent = {
       session: caller.session,
@@ -144,7 +188,7 @@ export class Workload {
       epoch: 0,
     };
     const number = this.calls.size + 1;
-    const call: Call = { caller, event, operation, isDone: false, isWrite, isCommitted: false };
+    const call: Call = { caller, event, operation, isDone: false, isWrite, isCommitted: false, witnessedUs: Infinity };
     this.calls.set(number, call);
     this.history.push(event);
     // Some compare-and-sets expect what is only being written: then their outcome rests on a foreign speculation (A10).
@@ -163,6 +207,7 @@ export class Workload {
     // A numbered write goes on, but nobody is told any more.
     call.isCommitted = true;
     call.caller.client.input({ kind: 'abandon', call: number });
+    if (call.event.seq > 0 && call.isWrite && this.world.random.chance(0.5)) this.ask(call, call.caller.client, false);
     this.free(call.caller);
   }
 
@@ -250,7 +295,118 @@ export class Workload {
 
   private free(caller: Caller): void {
     caller.inFlight--;
-    this.world.timeline.after(1, () => this.fill(caller));
+    const { plan, random, timeline } = this.world;
+    if (caller.isOver || !caller.client.isAlive) return;
+    if (plan.sessionChurn > 0 && !this.isFinishing && random.chance(plan.sessionChurn)) caller.isClosing = true;
+    if (!caller.isClosing) timeline.after(1, () => this.fill(caller));
+    else if (caller.inFlight === 0) timeline.after(1, () => this.close(caller));
+  }
+
+  /** Closes a session with nothing in flight, and goes on in another one. */
+  private close(caller: Caller): void {
+    if (caller.isOver || !caller.client.isAlive) return;
+    this.world.census.count('sessionClosed');
+    caller.isOver = true;
+    caller.client.input({ kind: 'closeSession', session: caller.session });
+    this.start(caller.client, ++this.lastSession);
+    this.askAboutDead(caller.client);
+  }
+
+  /** Nobody will be told what became of it. */
+  private fail(call: Call): void {
+    const { event, caller } = call;
+    if (event.outcome === 'unknown' && call.isWrite) this.world.census.count('outcomeUnknown');
+    const wasDone = call.isDone;
+    call.isDone = true;
+    call.isCommitted = true;
+    this.world.note(() => `${caller.client.name} fails: ${describeEvent(event)}`);
+    if (!wasDone) this.free(caller);
+  }
+
+  /** The cluster has ended a session; which of its writes survive is for `noteLosses` to say. */
+  private expire(session: number, lost: readonly number[]): void {
+    this.world.census.count('sessionExpired');
+    this.world.note(() => `session ${session} has expired; perhaps lost: ${lost.join(' ')}`);
+    for (const call of this.calls.values()) {
+      if (call.event.session !== session || !lost.includes(call.event.seq) || !call.isWrite) continue;
+      call.isCommitted = true;
+    }
+    const caller = this.callers.find((one) => one.session === session);
+    if (caller === undefined || caller.isOver) return;
+    caller.isOver = true;
+    this.world.timeline.after(1, () => {
+      caller.client.input({ kind: 'closeSession', session });
+      if (caller.client.isAlive) this.start(caller.client, ++this.lastSession);
+    });
+  }
+
+  /**
+   * E8: of a session that has ended, a weak write that was only ever acknowledged by one replica may be lost. One that was
+   * witnessed before the end was put into a log may not, whatever its client was told; those are returned.
+   */
+  noteLosses(endings: ReadonlyMap<number, number>, hasEnded: (session: number) => boolean): HistoryEvent[] {
+    const kept: HistoryEvent[] = [];
+    const doubtful = new Map<number, number>();
+    for (const { event, isWrite } of this.calls.values()) {
+      if (!isWrite || event.outcome !== 'unknown') continue;
+      doubtful.set(event.session, Math.min(event.seq, doubtful.get(event.session) ?? event.seq));
+    }
+    for (const { event, isWrite, witnessedUs } of this.calls.values()) {
+      const isAcknowledged = isWrite && event.consistency === 'weak' && event.outcome === 'ok';
+      if (!isAcknowledged || !hasEnded(event.session)) continue;
+      if (event.slot > 0 || witnessedUs < (endings.get(event.session) ?? 0)) {
+        // Nothing is ordered past a hole: it is only as good as the session's earlier writes.
+        if (event.seq < (doubtful.get(event.session) ?? Number.POSITIVE_INFINITY)) kept.push(event);
+        continue;
+      }
+      event.outcome = 'unknown';
+      delete event.returnUs;
+    }
+    return kept;
+  }
+
+  /** Somebody wants to know what became of a write of a client that is gone. */
+  private askAboutDead(client: ClientProcess): void {
+    const isAsked = new Set([...this.questions.values()].map(({ call }) => call));
+    for (const call of this.calls.values()) {
+      const { event, caller, isWrite } = call;
+      if (!isWrite || event.outcome !== 'unknown' || caller.client.isAlive || isAsked.has(call)) continue;
+      if (this.world.random.chance(0.3)) this.ask(call, client, this.world.random.chance(0.5));
+    }
+  }
+
+  private ask(call: Call, client: ClientProcess, settles: boolean): void {
+    const { session, seq } = call.event;
+    const number = -++this.asked;
+    this.questions.set(number, { call, client });
+    client.input({ kind: 'resolve', call: number, session, seq, settles });
+  }
+
+  private resolved(number: number, outcome: ResolvedOutcome): void {
+    const question = this.questions.get(number);
+    if (question === undefined) throw new Error(`an answer to question ${number}, which nobody asked`);
+    this.questions.delete(number);
+    const { event, operation } = question.call;
+    this.world.note(() => `${question.client.name} learns: ${outcome.status} ${describeEvent(event)}`);
+    if (outcome.status === 'sessionEnded') return;
+    this.world.census.count('resolved');
+    if (event.outcome !== 'unknown') return;
+    if (outcome.status === 'notExecuted') {
+      if (!outcome.isFinal) return;
+      this.world.census.count('resolvedNever');
+      // Not `failed`: its own session may have seen it while it was pending.
+      this.never.push(event);
+      return;
+    }
+    if (operation.kind === 'compareAndSet') {
+      const { result } = outcome;
+      if (result === undefined) return;
+      const found = result.present ? encode(result.value) : null;
+      event.result = result.applied ? { applied: true } : { applied: false, found };
+    }
+    event.outcome = 'ok';
+    event.returnUs = this.stamp();
+    event.slot = outcome.slot;
   }
 
   private draw(caller: Caller): Operation {

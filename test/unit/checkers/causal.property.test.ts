@@ -49,24 +49,22 @@ function isCausalWith(
       (other) =>
         takesEffect(other) && other.key === event.key && other.value !== undefined && other.value === readValue(event),
     );
-  const direct = (earlier: HistoryEvent, later: HistoryEvent): boolean =>
-    isSessionBefore(earlier, later) || source(later) === earlier;
   for (const event of events) {
     const value = readValue(event);
     if (typeof value !== 'string') continue;
     const writer = source(event);
     if (!writer || (event.returnUs ?? Number.POSITIVE_INFINITY) < writer.invokeUs) return false;
   }
-  if (events.some((event) => past(events, direct, event).has(event))) return false;
+  if (events.some((event) => past(events, source, event).has(event))) return false;
   const writes = events.filter(takesEffect);
   return permutations(writes).some((order) => {
     const rank = (write: HistoryEvent): number => order.indexOf(write);
     const causalFirst = order.every((write) =>
-      [...past(events, direct, write)].every((other) => !takesEffect(other) || rank(other) < rank(write)),
+      [...past(events, source, write)].every((other) => !takesEffect(other) || rank(other) < rank(write)),
     );
     return causalFirst && events.every((event) => readValue(event) === undefined || readsLast(event));
     function readsLast(event: HistoryEvent): boolean {
-      const known = [...past(events, direct, event, true)].filter(
+      const known = [...past(events, source, event, true)].filter(
         (other) => takesEffect(other) && other.key === event.key,
       );
       const last = known.sort((left, right) => rank(right) - rank(left))[0];
@@ -75,10 +73,13 @@ function isCausalWith(
   });
 }
 
-/** Everything that leads to an operation; a weak read does not look through own compare-and-sets in flight. */
+/**
+ * Everything that leads to an operation. Its own session's order does not show a weak read the compare-and-sets in flight:
+ * they may fail. What somebody read of one, the session itself included, shows it.
+ */
 function past(
   events: readonly HistoryEvent[],
-  direct: (earlier: HistoryEvent, later: HistoryEvent) => boolean,
+  source: (event: HistoryEvent) => HistoryEvent | undefined,
   of: HistoryEvent,
   asReader = false,
 ): Set<HistoryEvent> {
@@ -92,7 +93,8 @@ function past(
     !((event.returnUs ?? Number.POSITIVE_INFINITY) < of.invokeUs);
   for (let event = left.pop(); event; event = left.pop()) {
     for (const other of events) {
-      if (found.has(other) || !direct(other, event) || (isHidden(other) && readValue(of) !== other.value)) continue;
+      if (found.has(other)) continue;
+      if (source(event) !== other && (!isSessionBefore(other, event) || isHidden(other))) continue;
       found.add(other);
       left.push(other);
     }

@@ -67,6 +67,7 @@ describe('connect options', () => {
       deadlineMs: 10_000,
       ackTransport: 'nats',
       ackWaitUs: 20_000,
+      aliveEveryUs: 10_000_000,
       writeSetLimit: 1024,
       batchDelayUs: 0,
       boundReplica: null,

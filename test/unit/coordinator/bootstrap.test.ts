@@ -52,7 +52,7 @@ describe('coordinator bootstrap', () => {
     for (const id of ['r1', 'r2']) c0.register(NodeRole.replica, id);
     for (const id of ['w0', 'w1', 'w2']) c0.register(NodeRole.witness, id);
     assert.equal(of(c0.log, 'config').length, 0);
-    const heard = c0.heartbeat(NodeRole.replica, 'r0');
+    const heard = c0.heartbeat(NodeRole.replica, 'r0', { epoch: 0 });
     assert.equal(last(heard, 'config').config.replicas.length, 3);
   });
 

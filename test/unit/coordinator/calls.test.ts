@@ -15,7 +15,7 @@ describe('node registration', () => {
   it('takes the same life again', () => {
     const c0 = ready();
     const first = last(c0.register(NodeRole.replica, 'r0'), 'registered');
-    assert.deepEqual(first.response, { clusterId: 'cluster-a', heartbeatUs: settings.heartbeatUs });
+    assert.deepEqual(first.response, { clusterId: 'cluster-a', heartbeatUs: settings.heartbeatUs, sessionFloor: 1 });
     assert.deepEqual(last(c0.register(NodeRole.replica, 'r0'), 'registered').response, first.response);
   });
 

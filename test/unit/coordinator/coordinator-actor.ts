@@ -42,6 +42,8 @@ export const settings: CoordinatorSettings = {
   retryUs: 250_000,
 };
 
+const NO_CONFIG = { openEpoch: 0, openVersion: 0 };
+
 /** One coordinator over a bucket. */
 export class Actor {
   readonly core: CoordinatorCore;
@@ -90,7 +92,7 @@ export class Actor {
 
   register(role: number, nodeId: string, options: { incarnation?: number; clusterId?: string; address?: string } = {}) {
     const { incarnation = incarnationOf(nodeId), clusterId = '', address = `${nodeId}:1` } = options;
-    const request = { clusterId, role, nodeId, address, incarnation, epoch: 0, sessionFloor: 0 };
+    const request = { clusterId, role, nodeId, address, incarnation, epoch: 0, sessionFloor: 0, ...NO_CONFIG };
     return this.run({ kind: 'register', call: ++this.#lastCall, request });
   }
 
@@ -98,7 +100,7 @@ export class Actor {
   heartbeat(role: number, nodeId: string, said: Partial<HeartbeatRequest> = {}) {
     const { clusterIdProposal: clusterId } = settings;
     const life = { clusterId, role, nodeId, incarnation: incarnationOf(nodeId) };
-    const nothing = { lostEpoch: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0, config: undefined };
+    const nothing = { lostEpoch: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0, config: undefined, ...NO_CONFIG };
     const request = { ...life, epoch: 1, ...nothing, ...said };
     return this.run({ kind: 'heartbeat', call: ++this.#lastCall, request });
   }

@@ -18,12 +18,14 @@ describe('the record as text', () => {
   it('comes back as it was written', () => {
     const gathering = { clusterId: 'a', sessionFloor: 1, config: undefined, recovery: undefined };
     const recovery = { opened: { epoch: 3, witnesses }, isLeaderChosen: false, preferred: undefined };
+    const wanted = { ...recovery, isLeaderChosen: true, preferred: 'r0' };
     const recovering = { ...createRecord(4, EpochStatus.recovering), recovery };
     for (const record of [
       gathering,
       createRecord(1, EpochStatus.recovering),
       createRecord(4, EpochStatus.open),
       recovering,
+      { ...recovering, recovery: wanted },
     ]) {
       assert.deepEqual(decodeRecord(encodeRecord(record)), record);
     }
@@ -35,8 +37,18 @@ describe('the record as text', () => {
     assert.deepEqual(decodeRecord(text), createRecord(1, EpochStatus.open));
   });
 
+  it('of version 2 is read', () => {
+    const { config, ...rest } = createRecord(4, EpochStatus.recovering);
+    const { version: _, ...unversioned } = config ?? {};
+    const recovery = { opened: { epoch: 3, witnesses }, isLeaderChosen: true };
+    const text = JSON.stringify({ version: 2, ...rest, config: unversioned, recovery });
+    const read = decodeRecord(text);
+    assert.equal(read.config?.version, 1);
+    assert.deepEqual(read.recovery, { ...recovery, preferred: undefined });
+  });
+
   it('of a later version is refused, and so is an epoch of which nobody could tell how to recover it', () => {
-    const later = JSON.stringify({ version: 3, ...createRecord(1, EpochStatus.open) });
+    const later = JSON.stringify({ version: 4, ...createRecord(1, EpochStatus.open) });
     assert.throws(() => decodeRecord(later), RecordFormatError);
     assert.throws(() => decodeRecord(encodeRecord(createRecord(2, EpochStatus.recovering))), /to be recovered/);
     assert.throws(() => decodeRecord('{}'), RecordFormatError);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { orderReplay } from '../../../protocol/coordinator/replay.js';
+import { coordinatorRules } from '../../../protocol/coordinator/rules.js';
 import type { CommandId, Write } from '../../../protocol/messages.js';
 import { createQuorums } from '../../../protocol/quorum.js';
 
@@ -20,10 +21,18 @@ function replay(pools: (string | Write)[][], log: Record<number, number> = {}): 
     pools: pools.map((pool) => pool.map((entry) => (typeof entry === 'string' ? parse(entry) : entry))),
     quorums: createQuorums({ replicas: 3, witnesses: 5, fastQuorum: 4 }),
     orderedThrough: (session) => log[session] ?? 0,
-    pickNext: () => 0,
+    ...coordinatorRules,
   });
   return ordered.map(({ command }) => `${command?.session}#${command?.seq}`);
 }
+
+describe('replay of one pool', () => {
+  it('P1, P2: where every accept is needed the pool is replayed in its arrival order, whatever sessions and classes say', () => {
+    const pool = ['w2#1 x', 's1#2 x', 'w3#1 x', 's1#1 y'].map((entry) => parse(entry));
+    const quorums = createQuorums({ replicas: 3, witnesses: 3, fastQuorum: 3 });
+    assert.deepEqual(orderReplay({ pools: [pool], quorums, orderedThrough: () => 0, ...coordinatorRules }), pool);
+  });
+});
 
 describe('replay of several pools', () => {
   it('D2: strong commands need copies on all but one of the sealed witnesses, weak ones a single copy', () => {

@@ -241,6 +241,7 @@ describe('view changes by several coordinators (D7)', () => {
       for (const step of steps.slice(0, done)) step(k0);
       const k1 = new Actor(bucket, { name: 'k1' });
       k1.run({ kind: 'tick' });
+      k1.hearReplicas({ epoch: 2, openEpoch: 1, openVersion: 1 });
       if (bucket.stored.record?.recovery?.isLeaderChosen === false) fenceOthers(k1);
       k1.answerSeal('w2');
       const lead = last(k1.answerRead('w2', [write(9, 1)]), 'lead');
@@ -256,6 +257,7 @@ describe('view changes by several coordinators (D7)', () => {
     const k1 = new Actor(bucket, { name: 'k1' });
     k0.lose('r0');
     k1.run({ kind: 'tick' });
+    k1.hearReplicas({ epoch: 1, openEpoch: 1, openVersion: 1 });
     k1.answerFence('r1', { lastSlot: 5 });
     k0.answerFence('r2', { lastSlot: 4 });
     k1.pass(250_000);
@@ -278,6 +280,7 @@ describe('view changes by several coordinators (D7)', () => {
     k0.answerRead('w0');
     const k1 = new Actor(bucket, { name: 'k1' });
     k1.run({ kind: 'tick' });
+    k1.hearReplicas({ epoch: 2 });
     k1.lose('r1');
     assert.equal(bucket.stored.record?.config?.epoch, 3);
     const late = k0.answerLead(6);

@@ -268,6 +268,37 @@ describe('codec limits', () => {
     assertRefused(() => codec.decodeSessionRequest(over), 'SessionRequest.operations', /at most 8192, not 8193/);
   });
 
+  it('F5: what is said of sessions is bounded and names sessions', () => {
+    const many = new Array(FRAME_OPERATIONS_LIMIT + 1).fill(1);
+    const upkeep = (changes: object) => () => {
+      const whole = { alive: [], ended: [], queries: [], ...changes };
+      return codec.decodeSessionRequest(codec.encodeSessionRequest(samples.createSessionRequest({ upkeep: whole })));
+    };
+    const path = 'SessionRequest.upkeep';
+    assertRefused(upkeep({ alive: many }), `${path}.alive`, /at most 8192, not 8193/);
+    assertRefused(upkeep({ ended: many }), `${path}.ended`, /at most 8192, not 8193/);
+    assertRefused(upkeep({ ended: [0] }), `${path}.ended`, /at least 1/);
+    const query = { nonce: 1, session: 1, seq: 1 };
+    assertRefused(upkeep({ queries: new Array(1025).fill(query) }), `${path}.queries`, /at most 1024/);
+    assertRefused(upkeep({ queries: [{ ...query, nonce: 0 }] }), `${path}.queries.nonce`, /at least 1/);
+    assertRefused(upkeep({ queries: [{ ...query, seq: 0 }] }), `${path}.queries.seq`, /at least 1/);
+  });
+
+  it('F5: an end is an entry of its own, with 1 to 8,192 sessions; an inquiry has a number', () => {
+    const recode = (changes: Parameters<typeof samples.createReplicateRequest>[0]) => () =>
+      codec.decodeReplicateRequest(codec.encodeReplicateRequest(samples.createReplicateRequest(changes)));
+    const entry = (sessions: number[], command?: Command) =>
+      recode({ entries: [{ epoch: 1, command, expiry: { sessions } }] });
+    const path = 'ReplicateRequest.entries.expiry';
+    assertRefused(entry([]), `${path}.sessions`, /at least 1/);
+    assertRefused(entry(new Array(8193).fill(1)), `${path}.sessions`, /at most 8192/);
+    assertRefused(entry([1], createCommand()), path, /absent where there is a command/);
+    assertRefused(recode({ inquiry: { number: 0, sessions: [] } }), 'ReplicateRequest.inquiry.number', /at least 1/);
+    const collect = samples.createCollectRequest({ inquiry: { number: 1, sessions: [0] } });
+    const decode = () => codec.decodeCollectRequest(codec.encodeCollectRequest(collect));
+    assertRefused(decode, 'CollectRequest.inquiry.sessions', /at least 1/);
+  });
+
   it('a frame has at most the bytes that limits.ts allows', () => {
     const decode = () => codec.decodeAckBatch(new Uint8Array(FRAME_BYTES_HARD_LIMIT + 1));
     assertRefused(decode, 'AckBatch.bytes', /at most/);

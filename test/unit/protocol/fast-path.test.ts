@@ -2,9 +2,9 @@
 // where the guard can be taken out, once more without it: then the forbidden outcome appears.
 
 import assert from 'node:assert/strict';
-import { RecordStatus } from '../../../protocol/messages.js';
+import { EpochStatus, RecordStatus } from '../../../protocol/messages.js';
 import { type BrokenRules, CLUSTER, outcome, type Story, type StoryOptions, valueRead } from './story.js';
-import { changeView, openStory } from './view-change.js';
+import { changeView, lead, longestLog, openStory } from './view-change.js';
 
 const FIVE: StoryOptions = { witnesses: 5, fastQuorum: 4 };
 
@@ -251,8 +251,8 @@ describe('A: fast path', () => {
     assert.equal(outcome(write), 'fast');
   });
 
-  it('A7: the slow path answers what the committed execution found, not what was speculated', () => {
-    const story = openStory();
+  const speculatedAnswer = (broken: BrokenRules) => {
+    const story = openStory({ broken });
     story.weakPut(1, 'x', '1');
     story.deliver('c1', 'r0');
     const swap = story.swap(2, 'x', '1', '2');
@@ -263,8 +263,20 @@ describe('A: fast path', () => {
     story.hold('c2', 'w*');
     story.tell(2);
     story.settle();
-    assert.equal(outcome(swap), 'epochChange');
-    assert.deepEqual([swap.answer?.applied, valueRead(swap)], [false, null], 'the 1 it would have met was lost');
+    return [outcome(swap), swap.answer?.applied, valueRead(swap)];
+  };
+
+  it('A7: the slow path answers what the committed execution found, not what was speculated', () => {
+    assert.deepEqual(speculatedAnswer({}), ['epochChange', false, null], 'the 1 it would have met was lost');
+    const broken: BrokenRules = {
+      replica: { conflicts: () => false },
+      session: { isFinal: ({ committed, result }) => committed || result !== undefined },
+    };
+    assert.deepEqual(
+      speculatedAnswer(broken),
+      ['overtaken', true, null],
+      'without the rules: set to 2, which never was',
+    );
   });
 
   it('A7: a result belongs to its operation: replies that change places do not cross', () => {
@@ -316,6 +328,25 @@ describe('A: fast path', () => {
     story.release();
     story.settle();
     assert.equal(outcome(read), 'witnessLate');
+  });
+
+  it('A9: a leader whose epoch is not open refuses what is strong, also from those who are told too early', () => {
+    const story = openStory();
+    story.put(1, 'x', '1');
+    story.settle();
+    story.crash('r0');
+    const leader = longestLog(story, [1, 2]);
+    lead(story, leader, []);
+    story.config = { ...story.config, status: EpochStatus.open };
+    story.tell(2);
+    const read = story.get(2, 'x');
+    const write = story.put(2, 'x', '2');
+    story.deliver('c2', `r${leader}`);
+    const answers = story.copy(`r${leader}`, 'c2');
+    story.drop('*', 'c2');
+    assert.equal(story.replicas[leader]?.inspect().uncommitted, 0, 'nothing is ordered');
+    answers();
+    assert.deepEqual([outcome(read), outcome(write)], ['pending', 'pending']);
   });
 
   it('A9: nothing strong is answered before the epoch is open', () => {

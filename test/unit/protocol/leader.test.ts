@@ -131,6 +131,15 @@ describe('C: leader and replica', () => {
     assert.deepEqual(story.stateOf(1), ['x=4', 'y=2']);
   });
 
+  it('C8: a speculative result rests on everything that lies before it in the log', () => {
+    const story = openStory();
+    story.put(1, 'x', '1');
+    const swap = story.swap(1, 'x', '1', '2');
+    story.deliver('c1', 'r0 w*');
+    story.deliver('r0 w*', 'c1');
+    assert.deepEqual([outcome(swap), swap.answer?.applied, story.stateOf(0)], ['fast', true, []]);
+  });
+
   it('C3: what a new leader finds in its log is uncommitted there too', () => {
     const story = openStory();
     story.put(1, 'x', '1');

@@ -217,7 +217,7 @@ describe('limits of a replica', () => {
 
 describe('held and parked', () => {
   it('held writes: one for each id, released up to a number, due again after a while', () => {
-    const held = new HeldWrites(3, new Slab());
+    const held = new HeldWrites({ writes: 3, bytes: 1 << 20 }, new Slab());
     assert.deepEqual(
       ['1#2', '1#1', '2#1', '2#1', '3#1'].map((id) => held.hold(weak(id), 10)),
       [true, true, true, true, false],
@@ -235,7 +235,7 @@ describe('held and parked', () => {
   });
 
   it('E9: the oldest held writes of a session are relayed first, however late they came', () => {
-    const held = new HeldWrites(200, new Slab());
+    const held = new HeldWrites({ writes: 200, bytes: 1 << 20 }, new Slab());
     const seqs = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i);
     for (const seq of [...seqs(65, 66), ...seqs(1, 64)]) held.hold(weak(`1#${seq}`), 0);
     const due = held.takeDue(0, 1, 200).map(({ command }) => command.seq);
@@ -243,7 +243,7 @@ describe('held and parked', () => {
   });
 
   it('parking: bounded, one for each id, and a client that goes takes only its own', () => {
-    const parking = new Parking(3);
+    const parking = new Parking({ count: 3, bytes: 1 << 20 });
     assert.ok(
       parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#3'), 1) && parking.parkWrite(weak('1#4'), 2),
     );

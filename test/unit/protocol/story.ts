@@ -9,6 +9,7 @@ import type {
   Operation,
   ReplicaInput,
   ReplicaOutput,
+  ResolvedOutcome,
   WitnessInput,
   WitnessOutput,
 } from '../../../protocol/core.js';
@@ -44,6 +45,8 @@ export interface StoryOptions {
   writeSetLimit?: number;
   /** Log entries that replicas keep although all have stored them. */
   logKeptEntries?: number;
+  /** Silence after which a session is taken for gone; long unless set. */
+  sessionLeaseUs?: number;
   broken?: BrokenRules;
 }
 
@@ -51,6 +54,10 @@ export interface StoryOptions {
 export interface Call {
   answer: Answer | undefined;
   refused: string | undefined;
+  /** Why there will be no answer. */
+  failed: string | undefined;
+  /** Answer to a question about a write. */
+  resolved: ResolvedOutcome | undefined;
   /** Levels that a weak write has reached after `local`. */
   levels: string[];
   /** Named attempts of a traced read. */
@@ -87,6 +94,13 @@ function matches(name: string, pattern: string): boolean {
     .some((one) => one === '*' || one === name || (one.endsWith('*') && name.startsWith(one[0]!)));
 }
 
+function createCall(): Call {
+  return {
+    ...{ answer: undefined, refused: undefined, failed: undefined, resolved: undefined },
+    ...{ levels: [], attempts: [], numbered: false },
+  };
+}
+
 /** The cluster and its post. */
 export class Story {
   readonly replicas: ReplicaCore[] = [];
@@ -95,6 +109,8 @@ export class Story {
   readonly mail: Mail[] = [];
   /** `configWanted` epochs by client name, as they came. */
   readonly wanted: string[] = [];
+  /** Sessions that clients were told have ended, as they came. */
+  readonly expired: { session: number; lost: number[] }[] = [];
   /** Answers to `Lead`, as they came. */
   readonly led: LeadResponse[] = [];
   /** Who leads an epoch, where that is not whom the configuration in force names. */
@@ -108,7 +124,7 @@ export class Story {
 
   constructor(options: StoryOptions = {}) {
     const { replicas = 3, witnesses = 3, fastQuorum = witnesses, clients = 3, broken = {} } = options;
-    const { logKeptEntries = 1024 } = options;
+    const { logKeptEntries = 1024, sessionLeaseUs = 60_000_000 } = options;
     const member = (kind: string) => (_: unknown, index: number) => {
       return { id: `${kind}${index}`, index, address: '', incarnation: 100 + index };
     };
@@ -127,7 +143,7 @@ export class Story {
     const common = { clusterId: CLUSTER, shards: 2 };
     for (const { id, incarnation } of this.config.replicas) {
       const rules = { ...replicaRules, ...broken.replica };
-      const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries };
+      const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries, sessionLeaseUs };
       this.replicas.push(new ReplicaCore({ ...common, ...limits, id, incarnation, rules }));
     }
     for (const { id, incarnation } of this.config.witnesses) {
@@ -148,9 +164,18 @@ export class Story {
 
   submit(client: number, operation: Operation, session = client): Call {
     const number = ++this.#lastCall;
-    const call: Call = { answer: undefined, refused: undefined, levels: [], attempts: [], numbered: false };
+    const call = createCall();
     this.#calls.set(number, call);
     this.toClient(client, { kind: 'submit', session, call: number, operation, isTraced: false });
+    return call;
+  }
+
+  /** Asks what became of a write; `settles` ends its session for that. */
+  resolve(client: number, id: { session: number; seq: number }, settles = false): Call {
+    const number = ++this.#lastCall;
+    const call = createCall();
+    this.#calls.set(number, call);
+    this.toClient(client, { kind: 'resolve', call: number, ...id, settles });
     return call;
   }
 
@@ -383,6 +408,9 @@ export class Story {
       case 'configWanted':
         this.wanted.push(`${from}:${sent.epoch}`);
         return;
+      case 'sessionExpired':
+        this.expired.push({ session: sent.session, lost: sent.lost });
+        return;
       default:
         return this.#note(sent);
     }
@@ -397,6 +425,8 @@ export class Story {
     } else if (sent.kind === 'refused') call.refused = sent.reason;
     else if (sent.kind === 'numbered') call.numbered = true;
     else if (sent.kind === 'attempt') call.attempts.push(sent.nonce);
+    else if (sent.kind === 'failed') call.failed = sent.reason;
+    else if (sent.kind === 'resolved') call.resolved = sent.outcome;
     else call.levels.push(sent.level);
   }
 

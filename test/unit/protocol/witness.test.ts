@@ -153,6 +153,17 @@ describe('B: witness', () => {
     assert.equal(witness.record(write('1#7', { x: '1' }, { committedThrough: 4 })), 'parked:5');
   });
 
+  it('R6: a collection names how far a session is committed, and takes that prefix and nothing else', () => {
+    const witness = new LoneWitness();
+    for (const id of ['1#1', '2#1', '1#2', '1#3'])
+      assert.equal(witness.record(write(id, { [`k${id}`]: 'v' })), `accepted:${id.at(-1)}`);
+    witness.collect(1, 2);
+    assert.deepEqual([witness.check(1, 'k1#1').pending, witness.check(1, 'k1#2').pending], [[], []]);
+    witness.collect(1, 1);
+    witness.seal(2);
+    assert.deepEqual(witness.recover(2), ['2#1', '1#3'], 'an older watermark takes nothing back');
+  });
+
   it('B10: a full pool rejects and never evicts', () => {
     const witness = new LoneWitness({ poolLimit: 2 });
     witness.recordAll([write('1#1', { a: '1' }), write('1#2', { b: '1' })]);

@@ -82,6 +82,10 @@ export interface RegisterRequest {
   epoch: number;
   /** Highest session floor that this life was ever told; 0 for none. */
   sessionFloor: number;
+  /** Epoch of the latest open configuration that this life was told; 0 for none. */
+  openEpoch: number;
+  /** Version of that configuration. */
+  openVersion: number;
 }
 
 /** The node is known. */
@@ -115,7 +119,13 @@ export interface HeartbeatRequest {
   /** Highest session floor that this life was ever told; 0 for none. */
   sessionFloor: number;
   /** The latest open configuration that the node was told, if the coordinator's last answer spoke of an older one (D9). */
-  config: ClusterConfig | undefined;
+  config:
+    | ClusterConfig
+    | undefined;
+  /** Its epoch, also where the configuration itself is not sent; 0 for none. */
+  openEpoch: number;
+  /** Its version. */
+  openVersion: number;
 }
 
 /** The heartbeat was noted. */
@@ -124,7 +134,7 @@ export interface HeartbeatResponse {
   epoch: number;
   /** Not empty: this node's state differs from what the others agree on, as told here; it has to stop. */
   stop: string;
-  /** Version of the configuration of that epoch. */
+  /** Version of the configuration of that epoch; 0 while it is not open. */
   version: number;
   /** Lowest session id that no coordinator has reserved. The node keeps it in mind and says it again (F8). */
   sessionFloor: number;
@@ -421,7 +431,17 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseRegisterRequest(): RegisterRequest {
-  return { clusterId: "", role: 0, nodeId: "", address: "", incarnation: 0, epoch: 0, sessionFloor: 0 };
+  return {
+    clusterId: "",
+    role: 0,
+    nodeId: "",
+    address: "",
+    incarnation: 0,
+    epoch: 0,
+    sessionFloor: 0,
+    openEpoch: 0,
+    openVersion: 0,
+  };
 }
 
 export const RegisterRequest: MessageFns<RegisterRequest> = {
@@ -446,6 +466,12 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     }
     if (message.sessionFloor !== 0) {
       writer.uint32(56).uint64(message.sessionFloor);
+    }
+    if (message.openEpoch !== 0) {
+      writer.uint32(64).uint64(message.openEpoch);
+    }
+    if (message.openVersion !== 0) {
+      writer.uint32(72).uint64(message.openVersion);
     }
     return writer;
   },
@@ -519,6 +545,22 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
             message.sessionFloor = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.openEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.openVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -543,6 +585,8 @@ export const RegisterRequest: MessageFns<RegisterRequest> = {
     message.incarnation = object.incarnation ?? 0;
     message.epoch = object.epoch ?? 0;
     message.sessionFloor = object.sessionFloor ?? 0;
+    message.openEpoch = object.openEpoch ?? 0;
+    message.openVersion = object.openVersion ?? 0;
     return message;
   },
 };
@@ -638,6 +682,8 @@ function createBaseHeartbeatRequest(): HeartbeatRequest {
     stateHash: 0,
     sessionFloor: 0,
     config: undefined,
+    openEpoch: 0,
+    openVersion: 0,
   };
 }
 
@@ -672,6 +718,12 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
     if (message.config !== undefined) {
       ClusterConfig.encode(message.config, writer.uint32(82).fork()).join();
+    }
+    if (message.openEpoch !== 0) {
+      writer.uint32(88).uint64(message.openEpoch);
+    }
+    if (message.openVersion !== 0) {
+      writer.uint32(96).uint64(message.openVersion);
     }
     return writer;
   },
@@ -769,6 +821,22 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.config = ClusterConfig.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.openEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.openVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -798,6 +866,8 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     message.config = (object.config !== undefined && object.config !== null)
       ? ClusterConfig.fromPartial(object.config)
       : undefined;
+    message.openEpoch = object.openEpoch ?? 0;
+    message.openVersion = object.openVersion ?? 0;
     return message;
   },
 };

@@ -31,6 +31,7 @@ await serveWorker(async (options): Promise<Client> => {
     clusterId: client.clusterId,
     clientId: client.clientId,
     session: async (sessionOptions) => lie(await client.session(sessionOptions)),
+    resolve: (id, resolveOptions) => client.resolve(id, resolveOptions),
     stats: () => client.stats(),
     close: (closeOptions) => client.close(closeOptions),
   };

@@ -1,0 +1,60 @@
+// What a follower or a witness owes the leader that asks which writes of some sessions are held here, because those
+// sessions are about to end (F5). From the moment it was asked until it is asked otherwise a holder takes in nothing new
+// of them: what it took in after its answer could be acknowledged and be lost. Knows nothing of what holders hold.
+
+import { commandBytes } from './command.js';
+import { FRAME_BYTES_SOFT_LIMIT } from './limits.js';
+import type { CheckedWrite, Inquiry } from './messages.js';
+
+/** Most writes in one answer; more are reported once these are committed. */
+const ANSWER_WRITES_LIMIT = 4096;
+
+/** The inquiry that one holder was last asked. */
+export class AskedSessions {
+  #number = 0;
+  #sessions = new Set<number>();
+  #isOwed = false;
+
+  /** An answer is to go out with the next frame to the leader. */
+  get isOwed(): boolean {
+    return this.#isOwed;
+  }
+
+  /** Whether nothing new of a session may be taken in for now. */
+  has(session: number): boolean {
+    return this.#sessions.size > 0 && this.#sessions.has(session);
+  }
+
+  /** The leader asks, or asks again; an older question that comes late changes nothing. */
+  onInquiry({ number, sessions }: Inquiry): void {
+    if (number < this.#number) return;
+    if (number > this.#number) this.#sessions = new Set(sessions);
+    this.#number = number;
+    this.#isOwed = true;
+  }
+
+  /**
+   * The answer: what is held, and the number of the question if that is all. One frame has to have all of it, because an
+   * earlier one may be lost; what does not fit is asked for again when some of it is committed.
+   */
+  answer(heldOf: (session: number, limit: number) => CheckedWrite[]): { number: number; held: CheckedWrite[] } {
+    this.#isOwed = false;
+    const held: CheckedWrite[] = [];
+    let bytes = 0;
+    for (const session of this.#sessions) {
+      for (const write of heldOf(session, ANSWER_WRITES_LIMIT + 1 - held.length)) {
+        if (held.length >= ANSWER_WRITES_LIMIT || bytes >= FRAME_BYTES_SOFT_LIMIT) return { number: 0, held };
+        held.push(write);
+        bytes += commandBytes(write.command);
+      }
+    }
+    return { number: this.#number, held };
+  }
+
+  /** Another epoch: its leader asks anew. */
+  clear(): void {
+    this.#number = 0;
+    this.#sessions.clear();
+    this.#isOwed = false;
+  }
+}
