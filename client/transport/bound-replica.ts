@@ -112,7 +112,6 @@ export class BoundReplica {
 
   private pingAll(): void {
     for (const replica of this.replicas.values()) replica.isSilent = replica.ping !== 0;
-    if (this.bound !== null && this.replicas.get(this.bound)?.isSilent) this.choose();
     for (const [index, replica] of this.replicas) if (replica.up) this.ping(index, replica);
   }
 

@@ -105,6 +105,10 @@ describe('bound replica', () => {
       return bound.index !== 2;
     });
     assert.deepEqual(bindings, [2, 0]);
+    const silent = pings.length;
+    await eventually('nobody is heard', () => pings.length >= silent + 9);
+    bound.onDown(0);
+    assert.equal(bindings.length, 3, 'one that was not heard is better than one that is gone');
   });
 
   it('stays with the replica that was asked for', async () => {
