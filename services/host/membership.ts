@@ -202,6 +202,7 @@ export class Membership {
   /** Instead of a heartbeat; the next one comes at once, or after its pause if the node was not taken. */
   private registerAgain(): void {
     this.isBeating = true;
+    const asked = this.current;
     this.callRegister().then(
       ({ sessionFloor }) => {
         this.isBeating = false;
@@ -211,7 +212,7 @@ export class Membership {
       },
       (failure: unknown) => {
         this.isBeating = false;
-        this.useNext();
+        this.leave(asked);
         this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
       },
     );
