@@ -108,8 +108,7 @@ export class Epochs {
     if (this.transfers.preferred !== undefined) this.transfers.settle(known, this.liveReplicas(config, nowUs), outputs);
     if (!hasLeader(known)) return;
     const { id = '', incarnation = 0 } = config.replicas[config.leader] ?? {};
-    const node = this.#nodes.registry.find(NodeRole.replica, id);
-    this.#suspicion = this.#watch.suspect(config, node, nowUs);
+    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs);
     // Its state is not what the others have: it has to stop, so its log is not asked for first either.
     if (this.#nodes.reasonToStop({ id, incarnation }) !== '') this.#suspicion = 'lost';
   }
