@@ -156,7 +156,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#known = before === null ? record : mergeRecords(before, record);
     const { config } = this.#known;
     if (config === undefined || !isNewer(this.#known, before)) return;
-    this.#nodes.presume(config, nowUs);
+    this.#nodes.presume(this.#known, config, nowUs);
     this.#epochs.follow(this.#known, config, nowUs);
     if (!hasLeader(this.#known)) return;
     this.#told = config;

@@ -50,6 +50,12 @@ export class NodeRegistry {
     if (this.find(member.role, member.id) === undefined) this.register(member, nowUs);
   }
 
+  /** Notes where a life is reached, if it is known at all. */
+  locate({ role, id, address, incarnation }: SeenNode): void {
+    const node = this.find(role, id);
+    if (node?.incarnation === incarnation) node.address = address;
+  }
+
   /** Notes that a node is still there; undefined if this life of it is not registered. */
   renew(life: { role: number; nodeId: string; incarnation: number }, nowUs: number): RegisteredNode | undefined {
     const node = this.find(life.role, life.nodeId);

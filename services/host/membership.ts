@@ -74,6 +74,8 @@ export class Membership {
   private sessionFloor = 0;
   /** The latest open configuration that this life was told. */
   private lastOpen: ClusterConfig | undefined;
+  /** The last configuration named this life at another address. */
+  private isMisplaced = false;
   /** What the coordinator answered last. */
   private answered = { epoch: 0, version: 0 };
 
@@ -161,6 +163,7 @@ export class Membership {
   private readonly beat = (): void => {
     // One at a time: a coordinator that is slow must not be asked more often for it.
     if (this.isBeating || this.isClosed) return;
+    if (this.isMisplaced) return this.registerAgain();
     this.isBeating = true;
     const { nodeId, incarnation, epoch, state } = this.options;
     const life = { clusterId: this.clusterId, nodeId, role: this.role, incarnation };
@@ -186,19 +189,7 @@ export class Membership {
     }
     if (error.code === status.NOT_FOUND) {
       // The coordinator started anew and has not heard of this node.
-      this.isBeating = true;
-      this.callRegister().then(
-        ({ sessionFloor }) => {
-          this.isBeating = false;
-          this.noteFloor(sessionFloor);
-          this.beat();
-        },
-        (failure: unknown) => {
-          this.isBeating = false;
-          this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
-        },
-      );
-      return;
+      return this.registerAgain();
     }
     this.options.log.debug({ error: error.message }, 'a heartbeat was lost');
     this.leave(asked);
@@ -206,6 +197,25 @@ export class Membership {
     // Halted rather than gone: its stream does not break by itself, and time has been lost already.
     this.watching?.cancel();
     this.beat();
+  }
+
+  /** Instead of a heartbeat; the next one comes at once, or after its pause if the node was not taken. */
+  private registerAgain(): void {
+    this.isBeating = true;
+    const asked = this.current;
+    this.callRegister().then(
+      ({ sessionFloor }) => {
+        this.isBeating = false;
+        this.isMisplaced = false;
+        this.noteFloor(sessionFloor);
+        this.beat();
+      },
+      (failure: unknown) => {
+        this.isBeating = false;
+        this.leave(asked);
+        this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
+      },
+    );
   }
 
   private get open(): { openEpoch: number; openVersion: number } {
@@ -229,9 +239,17 @@ export class Membership {
     const { epoch = 0, version = 0 } = this.lastOpen ?? {};
     const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
     if (config.status === EpochStatus.open && isLater) this.lastOpen = config;
+    this.isMisplaced = this.isNamedElsewhere(config);
     this.options.onConfig(config);
     // What else was written with it, and who listens, is learnt at once rather than at the next heartbeat.
     this.beat();
+  }
+
+  /** Whether others look for this life where it is not: it was told to one coordinator, and another one knew better. */
+  private isNamedElsewhere({ replicas, witnesses }: ClusterConfig): boolean {
+    const { address, incarnation } = this.options;
+    const members = this.role === NodeRole.REPLICA ? replicas : witnesses;
+    return members.some((member) => member.incarnation === incarnation && member.address !== address);
   }
 
   private watch(): void {

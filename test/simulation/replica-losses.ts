@@ -57,6 +57,7 @@ export class ReplicaLosses {
     const { replicas, coordination } = this.targets;
     const { leader } = coordination.config;
     const members = coordination.livingMembers((process) => replicas[process]?.isAlive === true);
+    if (members.length === 0) return;
     const replica = replicas[random.pick(members)];
     if (replica === undefined || coordination.config.replicas[leader]?.id === replica.name) return;
     census.count('replicaIsolated');
