@@ -59,6 +59,7 @@ export class Faults {
     this.repeat(silenceEveryUs, () => this.silence());
     this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
     this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
+    this.repeat(faults.haltEveryUs, () => this.interruptions.haltCoordinator());
   }
 
   /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
