@@ -25,12 +25,23 @@ export class AskedSessions {
     return this.#sessions.size > 0 && this.#sessions.has(session);
   }
 
-  /** The leader asks, or asks again; an older question that comes late changes nothing. */
-  onInquiry({ number, sessions }: Inquiry): void {
-    if (number < this.#number) return;
-    if (number > this.#number) this.#sessions = new Set(sessions);
+  /**
+   * The leader asks, or asks again; an older question that comes late changes nothing. True if other sessions are asked
+   * about than before.
+   */
+  onInquiry({ number, sessions }: Inquiry): boolean {
+    if (number < this.#number) return false;
+    const isNew = number > this.#number;
+    if (isNew) this.#sessions = new Set(sessions);
     this.#number = number;
     this.#isOwed = true;
+    return isNew;
+  }
+
+  /** Goes on where an earlier process of this life ended: what it was asked about may count as answered. */
+  resume({ number, sessions }: Inquiry): void {
+    this.#number = number;
+    this.#sessions = new Set(sessions);
   }
 
   /**

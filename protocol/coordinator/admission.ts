@@ -42,6 +42,7 @@ export class Admission {
   readonly #absentUs = new Map<number, number>();
   #joining: Joining | null = null;
   #steppedUs = 0;
+  #anewUs = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -84,10 +85,13 @@ export class Admission {
     outputs.push({ kind: 'admit', attempt, address: leader.address, request });
   }
 
-  /** Counts absence. Time in which this coordinator itself did not run is not held against anybody. */
+  /** Counts absence. Time in which this coordinator itself did not run, or was deaf, is not held against anybody. */
   #watch({ replicas }: ClusterConfig, nowUs: number): void {
     const elapsedUs = Math.min(nowUs - this.#steppedUs, this.#options.livenessUs / STEP_SHARE);
     this.#steppedUs = nowUs;
+    const { anewUs } = this.#options.registry.hearing;
+    if (anewUs !== this.#anewUs) this.#absentUs.clear();
+    this.#anewUs = anewUs;
     for (const incarnation of this.#absentUs.keys()) {
       if (!replicas.some((member) => member.incarnation === incarnation)) this.#absentUs.delete(incarnation);
     }

@@ -108,8 +108,7 @@ export class Epochs {
     if (this.transfers.preferred !== undefined) this.transfers.settle(known, this.liveReplicas(config, nowUs), outputs);
     if (!hasLeader(known)) return;
     const { id = '', incarnation = 0 } = config.replicas[config.leader] ?? {};
-    const node = this.#nodes.registry.find(NodeRole.replica, id);
-    this.#suspicion = this.#watch.suspect(config, node, nowUs);
+    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs);
     // Its state is not what the others have: it has to stop, so its log is not asked for first either.
     if (this.#nodes.reasonToStop({ id, incarnation }) !== '') this.#suspicion = 'lost';
   }
@@ -119,15 +118,19 @@ export class Epochs {
     const { config, recovery } = known;
     if (config === undefined) return { config: this.#gather(known.clusterId, nowUs), recovery };
     const mayBegin = this.isRecordCurrent(known);
+    // Put back within an epoch, the record could have the epoch led twice, opened with other witnesses, or get two lists
+    // of one version. The first one opens with what is heard: nobody waits for a majority before there is anything to serve.
+    const isFirst = config.epoch === 1 && config.status === EpochStatus.recovering;
+    const mayGoOn = mayBegin || (isFirst && !this.#nodes.survey.knowsMoreThan(config));
+    // Whatever comes next, members have to be reached for it.
+    const moved = mayGoOn ? this.#nodes.moved.moved(config, known) : null;
+    if (moved !== null) return moved;
     if (this.#suspicion !== null && mayBegin && this.#countFenceable(config, nowUs) >= majorityOf(config)) {
       // A leader that only lost its leadership has its log, and is asked for it along with the others.
       const own = this.#suspicion === 'deposed' ? config.replicas[config.leader]?.id : undefined;
       return createNextEpoch({ config, recovery, preferred: this.transfers.preferred ?? own });
     }
-    // Put back within an epoch, the record could have the epoch led twice and opened with other witnesses. The first one
-    // opens with what is heard: nobody waits for a majority before there is anything to serve.
-    const isFirst = config.epoch === 1 && config.status === EpochStatus.recovering;
-    if (!mayBegin && (!isFirst || this.#nodes.survey.knowsMoreThan(config))) return known;
+    if (!mayGoOn) return known;
     const choice = this.#change.choose(nowUs);
     if (recovery !== undefined && choice !== null) {
       // C6: who leads an epoch is decided here and once; two coordinators may have fenced different majorities.

@@ -225,6 +225,8 @@ export type CoordinatorInput =
   | { kind: 'attemptFailed'; attempt: number }
   /** A node's stream broke, and it has no other one here. */
   | { kind: 'nodeLost'; role: number; nodeId: string; incarnation: number }
+  /** What other coordinators hear does not come through: silence up to now counts against nobody. */
+  | { kind: 'cutOff' }
   /** Another coordinator of the same cluster heard a node. */
   | { kind: 'nodeSeen'; clusterId: string; node: SeenNode; report: NodeReport }
   /** Time passed; at least every 50 ms. */

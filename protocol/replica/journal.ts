@@ -144,7 +144,8 @@ export class Journal {
   persistBefore(then: ReplicaOutput[], outputs: ReplicaOutput[]): void {
     for (;;) {
       const waiting = this.#persist(this.#pieces.shift(), outputs);
-      if (this.#pieces.length > 0 || this.#source.log.lastSlot > this.#writtenSlot) continue;
+      // A piece of a state aside takes nothing else along, least of all the promise that is to be kept here.
+      if (this.#pieces.length > 0 || this.#hasNews()) continue;
       waiting.push(...then);
       return;
     }

@@ -123,8 +123,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
         this.#writes.onReplicaUp(input.replica);
         return this.#reads.onReplicaUp(input.replica);
       case 'replicaDown':
-        context.replicasUp &= ~(1 << input.replica);
-        return;
+        return this.#onReplicaDown(input.replica);
       case 'witnessUp':
         context.witnessesUp |= 1 << input.witness;
         this.#writes.onWitnessUp(input.witness);
@@ -251,6 +250,12 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     for (const notice of batch.commitNotices) this.#writes.onCommitNotice(notice, batch.epoch, true);
     if (batch.epoch !== context.config.epoch) return this.#noteForeignEpoch(batch.epoch);
     for (const ack of batch.weakAcks) this.#writes.onWeakAck(ack, batch.replica, true);
+  }
+
+  /** E8: a process that ended took along what it held, also where its life goes on with what is on its disk. */
+  #onReplicaDown(replica: number): void {
+    this.#context.replicasUp &= ~(1 << replica);
+    for (const session of this.#context.sessions.values()) session.forgetHolder(replica);
   }
 
   #onBind(replica: number): void {

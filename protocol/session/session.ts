@@ -150,7 +150,7 @@ export class ClientSession {
     }
   }
 
-  /** Another life has the place of this replica: it holds nothing of what the former one held. */
+  /** Another life has the place of this replica, or another process: it holds nothing of what the former one held. */
   forgetHolder(replica: number): void {
     for (const op of this.writes) op.holders &= ~(1 << replica);
   }

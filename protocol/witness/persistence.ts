@@ -1,7 +1,7 @@
 // What a witness in durability `disk` keeps through its end, and what it begins from afterwards; see
 // replica/persistence.ts.
 
-import type { CheckedWrite, SessionWatermark } from '../messages.js';
+import type { CheckedWrite, Inquiry, SessionWatermark } from '../messages.js';
 
 /** Where the life of a witness stands (B5). */
 export interface WitnessPromises {
@@ -35,6 +35,8 @@ export interface WitnessBatch {
   removed: number[];
   /** Sessions whose committed watermark moved; 0 for one that ended. */
   sessions: SessionWatermark[];
+  /** What the leader asks about now (F5); undefined if that did not change. */
+  asked: Inquiry | undefined;
 }
 
 /** What was found when the process began. */
@@ -43,4 +45,6 @@ export interface WitnessImage {
   /** In order of arrival. */
   entries: Iterable<KeptWrite>;
   sessions: Iterable<SessionWatermark>;
+  /** What the leader asked about last; undefined if nothing in this life. */
+  asked: Inquiry | undefined;
 }

@@ -23,6 +23,11 @@ export interface WitnessRules {
    * the leader is told as stale it orders like any proposal, whether the witness remembers it or not.
    */
   mayLeave(answer: WitnessOutput, isKept: boolean): boolean;
+  /**
+   * F5: whether the leader may be told what is held of sessions that it asks about; `isKept` if a process that began anew
+   * would know that it asked. It would take in more of them otherwise, and all of that would be dropped.
+   */
+  mayAnswerInquiry(isKept: boolean): boolean;
 }
 
 /** The rules as they are. */
@@ -37,4 +42,5 @@ export const witnessRules: WitnessRules = {
   mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
   mayLeave: ({ kind }, isKept) => isKept || kind === 'collected' || kind === 'callRefused',
+  mayAnswerInquiry: (isKept) => isKept,
 };

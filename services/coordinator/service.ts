@@ -121,7 +121,10 @@ export class CoordinatorService implements OpenService {
     const bound = await bindServer(this.#server, this.#config.listen);
     this.#address = this.#config.advertise || bound;
     this.#identity.node ||= `${this.role}@${this.#address}`;
-    this.#sightings.subscribe((sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }));
+    this.#sightings.subscribe(
+      (sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }),
+      () => this.#loop.push({ kind: 'cutOff' }),
+    );
     this.#loop.start();
     this.#store.watch((stored) => this.#onRead(stored)).catch(this.#onStoreFailed);
     void this.#followConnection();
@@ -132,6 +135,7 @@ export class CoordinatorService implements OpenService {
     this.#isClosed = true;
     this.#health.setServing(false);
     this.#loop.close();
+    this.#sightings.close();
     this.#store.close();
     this.#watchers.close();
     this.#calls.close();
@@ -290,7 +294,9 @@ export class CoordinatorService implements OpenService {
   /** A server that lost its bucket is told what this coordinator knows: the core writes what it reads differently. */
   async #followConnection(): Promise<void> {
     for await (const event of this.#connection.status()) {
-      if (event.type !== 'reconnect' || this.#isClosed) continue;
+      if (this.#isClosed) continue;
+      if (event.type === 'disconnect' || event.type === 'reconnect') this.#loop.push({ kind: 'cutOff' });
+      if (event.type !== 'reconnect') continue;
       this.#store.renew();
       this.#store.read().then((stored) => this.#onRead(stored), this.#onStoreFailed);
     }

@@ -66,7 +66,9 @@ function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<Witn
 const CALM: PlanOverrides = {
   ...{ durability: 'memory', witnessCrashes: 0, witnessCrashAtStrike: 0, replicaCrashes: 0, powerLosses: 0 },
   ...{ diskObstructions: 0, spareWitnesses: 0, leaderTransfers: 0, sessionCalls: 0, recordRollbacks: 0 },
-  ...{ witnessRestarts: 0, rebindEveryUs: 0 },
+  ...{ witnessRestarts: 0, rebindEveryUs: 0, spares: 0, replicaRestarts: 0, isolations: 0, siege: 0 },
+  ...{ replicaCrashAtStrike: 0, sessionChurn: 0, silenceEveryUs: 0, clockOffsetUs: 0, clockDrift: 0 },
+  ...{ sessionLeaseUs: 60_000_000, relayAfterUs: 30_000, logEntriesLimit: 262_144 },
 };
 
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
@@ -361,7 +363,7 @@ export const CANARIES: readonly Canary[] = [
   replica(
     'D10: a place counts by its former member alone until the leader hears of the other list',
     { reachedAtPlace: (named) => named },
-    EXCHANGING,
+    { ...EXCHANGING, siege: 1, isolations: 14, announceUs: 200_000 },
   ),
   {
     name: 'P7: a life joins before it has caught up',
@@ -389,7 +391,7 @@ export const CANARIES: readonly Canary[] = [
   coordinator(
     'D8: a witness takes the place of another within an epoch',
     { replaceWitnesses: replaceWithinEpoch },
-    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3, durability: 'memory' },
+    { ...SPARSE, coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, spareWitnesses: 1, witnessRestarts: 12 },
   ),
   coordinator(
     'F8: session ids are issued by what the record says, although it was put back',

@@ -1,7 +1,7 @@
 // The disk of a witness: what batches leave on it, and the image that the next process begins from. Checks what every
 // store has to rely on: batches come in order, and remove only what is there.
 
-import type { CheckedWrite } from '../../protocol/messages.js';
+import type { CheckedWrite, Inquiry } from '../../protocol/messages.js';
 import type { WitnessBatch, WitnessImage, WitnessPromises } from '../../protocol/witness/persistence.js';
 import { SimulatedDisk } from './disk.js';
 import type { World } from './node.js';
@@ -13,6 +13,7 @@ export class WitnessDisk {
   private promises: WitnessPromises | null = null;
   private readonly entries = new Map<number, CheckedWrite>();
   private readonly sessions = new Map<number, number>();
+  private asked: Inquiry | undefined;
   /** Number of the last batch of this process. */
   private newest = 0;
   /** Batches that were written and are not kept yet. */
@@ -30,6 +31,7 @@ export class WitnessDisk {
       promises: this.promises,
       entries: entries.map(([arrival, write]) => ({ arrival, write })),
       sessions: [...this.sessions].map(([session, committedThrough]) => ({ session, committedThrough })),
+      asked: this.asked,
     };
   }
 
@@ -53,9 +55,10 @@ export class WitnessDisk {
     this.promises = null;
     this.entries.clear();
     this.sessions.clear();
+    this.asked = undefined;
   }
 
-  private keep({ number, promises, isFresh, added, removed, sessions }: WitnessBatch): void {
+  private keep({ number, promises, isFresh, added, removed, sessions, asked }: WitnessBatch): void {
     if (number !== this.newest + 1) throw new Error(`batch ${number} comes after ${this.newest}`);
     this.newest = number;
     this.underWay--;
@@ -63,7 +66,9 @@ export class WitnessDisk {
     if (isFresh) {
       this.entries.clear();
       this.sessions.clear();
+      this.asked = undefined;
     }
+    if (asked !== undefined) this.asked = asked;
     for (const { arrival, write } of added) this.entries.set(arrival, write);
     for (const arrival of removed) {
       if (!this.entries.delete(arrival))

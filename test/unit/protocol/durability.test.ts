@@ -320,6 +320,25 @@ describe('a state that replaces the kept one', () => {
     return { keys: [...keys], sessions: [], expired: undefined, forgottenSlots: undefined };
   };
 
+  it('C6: a fence that comes between two pieces is answered when its epoch is kept, not when the piece is', () => {
+    const log = new ReplicaLog(2);
+    const options = { checkpointEntries: 1000, checkpointBytes: 1 << 20 };
+    const source = { log, state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0, options };
+    const journal = new Journal(source);
+    source.log.append(entry(1));
+    const outputs: OutputOf<'persist'>[] = [];
+    journal.onTurnEnd(outputs);
+    journal.beginAside();
+    journal.buildAside(piece('a', 7));
+    source.epoch = 2;
+    const response = { epoch: 2, lastEpoch: 1, lastSlot: 1, lastWrites: [] };
+    journal.persistBefore([{ kind: 'fenced', call: 1, response }], outputs);
+    const answering = outputs.find(({ then }) => then.length > 0) ?? assert.fail('no answer');
+    const disk = new ReplicaDisk();
+    for (const { batch } of outputs.slice(0, outputs.indexOf(answering) + 1)) disk.keep(batch);
+    assert.equal(disk.image()?.promises.epoch, 2, 'the answer leaves before the promise is kept');
+  });
+
   it('is found only when its last piece is kept; before, the old one is, with its log', () => {
     const source = {
       ...{ log: new ReplicaLog(2), state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0 },

@@ -50,6 +50,15 @@ export class KeptWitness {
     this.turn({ kind: 'collect', frame: request });
   }
 
+  /** The leader asks what is held of these sessions. */
+  inquire(number: number, ...sessions: number[]): void {
+    const inquiry = { number, sessions };
+    this.turn({
+      kind: 'collect',
+      frame: { clusterId: CLUSTER, epoch: 1, leader: 0, committed: [], inquiry, expired: [] },
+    });
+  }
+
   seal(epoch: number): void {
     this.turn(sealed(epoch));
   }
@@ -127,7 +136,9 @@ function textsOf(output: WitnessOutput): string[] {
     case 'recovered':
       return [`recovered ${output.response.entries.map(idOf).join(' ')}`];
     case 'collected':
-      return [`stale ${output.frame.stale.map(idOf).join(' ')}`];
+      return [
+        `${output.frame.inquiry > 0 ? `holds (${output.frame.inquiry})` : 'stale'} ${output.frame.stale.map(idOf).join(' ')}`,
+      ];
     case 'started':
     case 'ended':
       return [`${output.kind} e${output.response.epoch}`];
@@ -151,11 +162,14 @@ export function sealed(epoch: number): WitnessInput {
 function imageOf(batches: readonly WitnessBatch[]): WitnessImage | undefined {
   const entries = new Map<number, CheckedWrite>();
   const sessions = new Map<number, number>();
+  let asked: WitnessImage['asked'];
   for (const batch of batches) {
     if (batch.isFresh) {
       entries.clear();
       sessions.clear();
+      asked = undefined;
     }
+    asked = batch.asked ?? asked;
     for (const { arrival, write: added } of batch.added) entries.set(arrival, added);
     for (const arrival of batch.removed)
       assert.ok(entries.delete(arrival), `arrival ${arrival} is there to be removed`);
@@ -167,5 +181,6 @@ function imageOf(batches: readonly WitnessBatch[]): WitnessImage | undefined {
     promises: last.promises,
     entries: Array.from(entries, ([arrival, found]) => ({ arrival, write: found })),
     sessions: Array.from(sessions, ([session, committedThrough]) => ({ session, committedThrough })),
+    asked,
   };
 }

@@ -196,6 +196,25 @@ describe('P7: a life that is to join', () => {
   });
 });
 
+describe('E8: processes that held writes', () => {
+  it('E8: a level that counted a process that ended since is not reached, though its life goes on', () => {
+    const levels = (hears: boolean) => {
+      const story = begin({ bound: 1 });
+      story.hold('w*', 'c*');
+      story.hold('r0', '*');
+      const write = story.weakPut(1, 'y', '1');
+      story.deliver('c1', 'r1');
+      story.settle('r1', 'c1');
+      if (hears) story.toClient(1, { kind: 'replicaDown', replica: 1 });
+      const ack = { clusterId: story.config.clusterId, epoch: 1, replica: 2, commitSlot: 0, commitNotices: [] };
+      story.toClient(1, { kind: 'acks', batch: { ...ack, weakAcks: [{ session: 1, seq: 4 }], trace: undefined } });
+      return write.levels;
+    };
+    assert.deepEqual(levels(true), []);
+    assert.deepEqual(levels(false), ['witnessed'], 'both still hold it');
+  });
+});
+
 describe('P7: snapshots', () => {
   const SHORT: StoryOptions = { logKeptEntries: 1, logEntriesLimit: 4, snapshotPartBytes: 60 };
 

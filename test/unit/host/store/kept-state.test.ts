@@ -171,7 +171,7 @@ describe('what a witness keeps', () => {
   const promises = { epoch: 5, lifeEpoch: 4, isSealed: true, index: 2, leader: 1 };
 
   function witnessBatch(fields: Partial<WitnessBatch>): WitnessBatch {
-    return { number: 1, promises, isFresh: false, added: [], removed: [], sessions: [], ...fields };
+    return { number: 1, promises, isFresh: false, added: [], removed: [], sessions: [], asked: undefined, ...fields };
   }
 
   function kept(arrival: number) {
@@ -207,15 +207,30 @@ describe('what a witness keeps', () => {
       witnessBatch({ added: [kept(2), kept(1), kept(300)], sessions: [session, { session: 2, committedThrough: 9 }] }),
       witnessBatch({ removed: [1], sessions: [{ session: 2, committedThrough: 0 }] }),
     );
-    assert.deepEqual(await read(), { promises, entries: [kept(2), kept(300)], sessions: [session] });
+    assert.deepEqual(await read(), {
+      promises,
+      entries: [kept(2), kept(300)],
+      sessions: [session],
+      asked: undefined,
+    });
+  });
+
+  it('F5: knows what the leader asked about last', async () => {
+    const asked = { number: 7, sessions: [1, FAR] };
+    await write(witnessBatch({ asked: { number: 6, sessions: [2] } }), witnessBatch({ asked }), witnessBatch({}));
+    assert.deepEqual((await read())?.asked, asked);
   });
 
   it('B5: begins anew with what came after', async () => {
     await write(
-      witnessBatch({ added: [kept(1)], sessions: [{ session: 1, committedThrough: 1 }] }),
+      witnessBatch({
+        added: [kept(1)],
+        sessions: [{ session: 1, committedThrough: 1 }],
+        asked: { number: 1, sessions: [1] },
+      }),
       witnessBatch({ isFresh: true, added: [kept(2)] }),
     );
     const image = await read();
-    assert.deepEqual([image?.entries, image?.sessions], [[kept(2)], []]);
+    assert.deepEqual([image?.entries, image?.sessions, image?.asked], [[kept(2)], [], undefined]);
   });
 });
