@@ -9,11 +9,27 @@ import type { CheckedWrite, Inquiry } from './messages.js';
 /** Most writes in one answer; more are reported once these are committed. */
 const ANSWER_WRITES_LIMIT = 4096;
 
+/** An inquiry as a disk keeps it: in any other epoch than its own it means nothing. */
+export interface KeptInquiry extends Inquiry {
+  epoch: number;
+}
+
 /** The inquiry that one holder was last asked. */
 export class AskedSessions {
   #number = 0;
   #sessions = new Set<number>();
   #isOwed = false;
+  #isNew = false;
+
+  /** Number of the question; 0 if there was none in this epoch. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** It was not taken to be kept yet. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
 
   /** An answer is to go out with the next frame to the leader. */
   get isOwed(): boolean {
@@ -28,9 +44,27 @@ export class AskedSessions {
   /** The leader asks, or asks again; an older question that comes late changes nothing. */
   onInquiry({ number, sessions }: Inquiry): void {
     if (number < this.#number) return;
-    if (number > this.#number) this.#sessions = new Set(sessions);
+    if (number > this.#number) {
+      this.#sessions = new Set(sessions);
+      this.#isNew = true;
+    }
     this.#number = number;
     this.#isOwed = true;
+  }
+
+  /** The question, to be kept before it is answered. */
+  take(epoch: number): KeptInquiry {
+    this.#isNew = false;
+    return { epoch, number: this.#number, sessions: [...this.#sessions] };
+  }
+
+  /**
+   * Goes on where an earlier process of the same life ended. Its answer may have counted: what is taken in now of those
+   * sessions would be acknowledged and not be met by their end.
+   */
+  restore({ number, sessions }: Inquiry): void {
+    this.#number = number;
+    this.#sessions = new Set(sessions);
   }
 
   /**
@@ -56,5 +90,6 @@ export class AskedSessions {
     this.#number = 0;
     this.#sessions.clear();
     this.#isOwed = false;
+    this.#isNew = false;
   }
 }

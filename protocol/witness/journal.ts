@@ -1,6 +1,7 @@
 // What a witness still has to keep: gathers what changed in a turn, makes one batch of it, and knows whether everything
 // that answers rest on would be found again. Knows neither the disk nor what the answers are.
 
+import type { KeptInquiry } from '../inquiry.js';
 import type { CheckedWrite } from '../messages.js';
 import type { WitnessBatch, WitnessPromises } from './persistence.js';
 
@@ -13,6 +14,7 @@ export class WitnessJournal {
   #sessions = new Map<number, number>();
   #isFresh = false;
   #hasPromised = false;
+  #asked: KeptInquiry | undefined;
   /** Number of the newest batch. */
   #newest = 0;
   /** Newest batch that keeps something which answers rest on; ≤ `#newest`. */
@@ -57,6 +59,11 @@ export class WitnessJournal {
     this.#hasPromised = true;
   }
 
+  /** The leader asks about other sessions than before. */
+  noteAsked(asked: KeptInquiry): void {
+    this.#asked = asked;
+  }
+
   /** The pool begins anew: what was there before is not needed any more, nor what was to be kept of it. */
   startAnew(): void {
     this.#forget();
@@ -65,7 +72,7 @@ export class WitnessJournal {
 
   /** Everything since the last batch as the next one; undefined if nothing changed. */
   take(promises: WitnessPromises): WitnessBatch | undefined {
-    const isBinding = this.#added.size > 0 || this.#isFresh || this.#hasPromised;
+    const isBinding = this.#added.size > 0 || this.#isFresh || this.#hasPromised || this.#asked !== undefined;
     if (!isBinding && this.#removed.length === 0 && this.#sessions.size === 0) return undefined;
     const number = ++this.#newest;
     if (isBinding) this.#binding = number;
@@ -76,6 +83,7 @@ export class WitnessJournal {
       added: Array.from(this.#added, ([arrival, write]) => ({ arrival, write })),
       removed: this.#removed,
       sessions: Array.from(this.#sessions, ([session, committedThrough]) => ({ session, committedThrough })),
+      asked: this.#asked,
     };
     this.#forget();
     return batch;
@@ -92,5 +100,6 @@ export class WitnessJournal {
     this.#sessions = new Map();
     this.#isFresh = false;
     this.#hasPromised = false;
+    this.#asked = undefined;
   }
 }

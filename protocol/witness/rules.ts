@@ -20,7 +20,8 @@ export interface WitnessRules {
   watermarkAfterReject(seq: number, watermark: number): number;
   /**
    * B5, C6: whether an answer may leave; `isKept` if a process that began anew would find everything it rests on. What
-   * the leader is told as stale it orders like any proposal, whether the witness remembers it or not.
+   * the leader is told as stale it orders like any proposal, whether the witness remembers it or not; but what it is told
+   * in answer to an inquiry rests on nothing being taken in from then on (F5).
    */
   mayLeave(answer: WitnessOutput, isKept: boolean): boolean;
 }
@@ -36,5 +37,6 @@ export const witnessRules: WitnessRules = {
   isCommitted: (seq, committedThrough) => seq <= committedThrough,
   mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
-  mayLeave: ({ kind }, isKept) => isKept || kind === 'collected' || kind === 'callRefused',
+  mayLeave: (answer, isKept) =>
+    isKept || answer.kind === 'callRefused' || (answer.kind === 'collected' && answer.frame.inquiry === 0),
 };

@@ -13,6 +13,7 @@ import {
   type CommandId,
   type EndRequest,
   type GetRecoveryDataRequest,
+  type Inquiry,
   type ReadCheck,
   type RecordRequest,
   type RecordResponse,
@@ -262,7 +263,12 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     if (frame.leader !== this.#leader) return;
     for (const { session, committedThrough } of frame.committed) this.#collect(session, committedThrough);
     for (const session of frame.expired) this.#pool.end(session);
-    if (frame.inquiry !== undefined) this.#asked.onInquiry(frame.inquiry);
+    if (frame.inquiry !== undefined) this.#onInquiry(frame.inquiry);
+  }
+
+  #onInquiry(inquiry: Inquiry): void {
+    this.#asked.onInquiry(inquiry);
+    if (this.#asked.isNew) this.#journal?.noteAsked(this.#asked.take(this.#epoch));
   }
 
   #collect(session: number, through: number): void {
@@ -353,7 +359,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     if (this.#asked.isOwed && !this.#sealed) {
       const { number, held } = this.#asked.answer((session, limit) => this.#pool.of(session, limit));
       const frame = { clusterId, epoch: this.#epoch, witness: this.#index, incarnation, stale: held, inquiry: number };
-      outputs.push({ kind: 'collected', frame });
+      this.#answer({ kind: 'collected', frame }, outputs);
     }
     if (this.#staleDue.length > 0) {
       const frame = {
@@ -399,6 +405,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     this.#sealed = isSealed;
     this.#index = index;
     this.#leader = leader;
+    if (image.asked?.epoch === epoch && !isSealed) this.#asked.restore(image.asked);
     this.#pool.restore(image, (write) => this.#copy(write));
   }
 }

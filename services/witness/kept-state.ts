@@ -3,6 +3,7 @@
 import { decodeWrite, encodeWrite } from '../../proto/kept-codec.js';
 import type { SessionWatermark } from '../../protocol/messages.js';
 import type { KeptWrite, WitnessBatch, WitnessImage, WitnessPromises } from '../../protocol/witness/persistence.js';
+import { decodeInquiry, encodeInquiry } from '../host/store/kept-inquiry.js';
 import { kindKey, numberKey, numberOfKey } from '../host/store/keys.js';
 import type { NodeStore } from '../host/store/node-store.js';
 import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/records.js';
@@ -11,7 +12,7 @@ import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/rec
 export const WITNESS_FORMAT = 1;
 
 /** Kinds of records; those of the pool stand together. */
-const Kind = { promises: 1, write: 2, session: 3, end: 4 } as const;
+const Kind = { promises: 1, write: 2, session: 3, end: 4, asked: 5 } as const;
 
 /** Translates between a witness's batches and images, and the records of one store. */
 export class KeptWitness {
@@ -23,11 +24,12 @@ export class KeptWitness {
   readImage(): WitnessImage | undefined {
     const promises = this.store.get(kindKey(Kind.promises));
     if (promises === undefined) return undefined;
-    return { promises: decodePromises(promises), entries: this.entries(), sessions: this.sessions() };
+    const asked = decodeInquiry(this.store.get(kindKey(Kind.asked)));
+    return { promises: decodePromises(promises), asked, entries: this.entries(), sessions: this.sessions() };
   }
 
   /** Writes a batch's changes. */
-  write({ promises, isFresh, added, removed, sessions }: WitnessBatch, changes: ChangeWriter): void {
+  write({ promises, isFresh, added, removed, sessions, asked }: WitnessBatch, changes: ChangeWriter): void {
     changes.put(kindKey(Kind.promises), this.encodePromises(promises));
     if (isFresh) changes.clear(kindKey(Kind.write), kindKey(Kind.end));
     for (const { arrival, write } of added) changes.put(numberKey(Kind.write, arrival), encodeWrite(write));
@@ -37,6 +39,7 @@ export class KeptWitness {
       if (committedThrough === 0) changes.delete(key);
       else changes.put(key, this.writer.number(committedThrough).view());
     }
+    if (asked !== undefined) changes.put(kindKey(Kind.asked), encodeInquiry(asked));
   }
 
   private encodePromises({ epoch, lifeEpoch, isSealed, index, leader }: WitnessPromises): Buffer {

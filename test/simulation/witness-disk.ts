@@ -1,6 +1,7 @@
 // The disk of a witness: what batches leave on it, and the image that the next process begins from. Checks what every
 // store has to rely on: batches come in order, and remove only what is there.
 
+import type { KeptInquiry } from '../../protocol/inquiry.js';
 import type { CheckedWrite } from '../../protocol/messages.js';
 import type { WitnessBatch, WitnessImage, WitnessPromises } from '../../protocol/witness/persistence.js';
 import { SimulatedDisk } from './disk.js';
@@ -11,6 +12,7 @@ import { copyFrame } from './wire-copy.js';
 export class WitnessDisk {
   private readonly disk: SimulatedDisk<WitnessBatch>;
   private promises: WitnessPromises | null = null;
+  private asked: KeptInquiry | undefined;
   private readonly entries = new Map<number, CheckedWrite>();
   private readonly sessions = new Map<number, number>();
   /** Number of the last batch of this process. */
@@ -28,6 +30,7 @@ export class WitnessDisk {
     const entries = [...this.entries].sort(([one], [other]) => one - other);
     return {
       promises: this.promises,
+      asked: this.asked,
       entries: entries.map(([arrival, write]) => ({ arrival, write })),
       sessions: [...this.sessions].map(([session, committedThrough]) => ({ session, committedThrough })),
     };
@@ -51,15 +54,17 @@ export class WitnessDisk {
   wipe(): void {
     this.crash();
     this.promises = null;
+    this.asked = undefined;
     this.entries.clear();
     this.sessions.clear();
   }
 
-  private keep({ number, promises, isFresh, added, removed, sessions }: WitnessBatch): void {
+  private keep({ number, promises, isFresh, added, removed, sessions, asked }: WitnessBatch): void {
     if (number !== this.newest + 1) throw new Error(`batch ${number} comes after ${this.newest}`);
     this.newest = number;
     this.underWay--;
     this.promises = promises;
+    this.asked = asked ?? this.asked;
     if (isFresh) {
       this.entries.clear();
       this.sessions.clear();

@@ -44,6 +44,12 @@ export class KeptWitness {
     this.turn({ kind: 'record', frame: { ...frame(client, []).frame, checks } });
   }
 
+  /** The leader asks what is kept of some sessions. */
+  ask(number: number, ...sessions: number[]): void {
+    const request = { clusterId: CLUSTER, epoch: 1, leader: 0, committed: [], expired: [] };
+    this.turn({ kind: 'collect', frame: { ...request, inquiry: { number, sessions } } });
+  }
+
   collect(session: number, committedThrough: number): void {
     const committed = [{ session, committedThrough }];
     const request = { clusterId: CLUSTER, epoch: 1, leader: 0, committed, inquiry: undefined, expired: [] };
@@ -127,7 +133,9 @@ function textsOf(output: WitnessOutput): string[] {
     case 'recovered':
       return [`recovered ${output.response.entries.map(idOf).join(' ')}`];
     case 'collected':
-      return [`stale ${output.frame.stale.map(idOf).join(' ')}`];
+      return output.frame.inquiry > 0
+        ? [`inquiry ${output.frame.inquiry}: ${output.frame.stale.map(idOf).join(' ')}`]
+        : [`stale ${output.frame.stale.map(idOf).join(' ')}`];
     case 'started':
     case 'ended':
       return [`${output.kind} e${output.response.epoch}`];
@@ -165,6 +173,7 @@ function imageOf(batches: readonly WitnessBatch[]): WitnessImage | undefined {
   if (last === undefined) return undefined;
   return {
     promises: last.promises,
+    asked: batches.findLast(({ asked }) => asked !== undefined)?.asked,
     entries: Array.from(entries, ([arrival, found]) => ({ arrival, write: found })),
     sessions: Array.from(sessions, ([session, committedThrough]) => ({ session, committedThrough })),
   };

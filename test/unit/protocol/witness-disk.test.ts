@@ -236,7 +236,7 @@ describe('B: the life of a witness that keeps its memory', () => {
       const entries = arrivals.map((arrival, index) => ({ arrival, write: write(`1#${index + 1}`, { x: '1' }) }));
       return new WitnessCore({
         ...{ clusterId: CLUSTER, id: 'w0', incarnation: 7, shards: 1, durability: 'disk' },
-        image: { promises, entries, sessions },
+        image: { promises, asked: undefined, entries, sessions },
       });
     };
     assert.equal(restore([1, 4]).stats().poolEntries, 2);
@@ -273,6 +273,50 @@ describe('B: the life of a witness that keeps its memory', () => {
     witness.keepAll();
     witness.restart();
     assert.deepEqual([witness.core.isRecording, witness.core.stats().poolEntries], [true, 0]);
+  });
+
+  it('F5: what a witness was asked about is known to its next process, and its answer counts only then', () => {
+    const asked = (options: Partial<WitnessOptions>) => {
+      const witness = new KeptWitness(options);
+      witness.record(1, write('1#1', { x: '1' }));
+      witness.keepAll();
+      witness.answers();
+      witness.ask(3, 1, 2);
+      const atOnce = witness.answers();
+      if (atOnce.length === 0) witness.keepAll();
+      const answers = [...atOnce, ...witness.answers()];
+      witness.restart();
+      witness.record(1, write('1#2', { y: '1' }), write('2#1', { z: '1' }), write('3#1', { a: '1' }));
+      witness.keepAll();
+      return [atOnce.length, answers, witness.answers()];
+    };
+    const answer = ['inquiry 3: 1#1'];
+    assert.deepEqual(asked({}), [0, answer, ['c1 1#2 full:1', 'c1 2#1 full:0', 'c1 3#1 accepted:1']]);
+    const lost = ['c1 1#2 accepted:2', 'c1 2#1 accepted:1', 'c1 3#1 accepted:1'];
+    assert.deepEqual(asked(except('collected')), [1, answer, lost], 'without the rule their end does not meet 1#2');
+  });
+
+  it('F5: a question of an older epoch means nothing to the next process', () => {
+    const witness = new KeptWitness();
+    witness.ask(3, 1);
+    witness.turn(sealed(2), started(2));
+    witness.keepAll();
+    witness.restart();
+    witness.answers();
+    witness.turn(frame(1, [write('1#1', { x: '1' })], 2));
+    witness.keepAll();
+    assert.deepEqual(witness.answers(), ['c1 1#1 accepted:1']);
+  });
+
+  it('a full disk that is asked again and again is given nothing more to keep, and no more answers wait', () => {
+    const witness = new KeptWitness();
+    for (let again = 0; again < 100; again++) witness.seal(2);
+    for (let again = 0; again < 20_000; again++) witness.check(1, 1, 'x');
+    assert.equal(witness.underWay.length, 1);
+    witness.keepAll();
+    const answers = witness.answers();
+    assert.equal(answers.filter((text) => text === 'sealed e2 life 1').length, 5);
+    assert.equal(answers.length, 5 + 16_384);
   });
 
   it('B12: an end is answered once it is kept', () => {
