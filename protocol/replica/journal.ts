@@ -199,7 +199,8 @@ export class Journal {
     this.#promises = batch.promises;
     const { promises, asked } = batch;
     this.#underWay.push({ number, promises, lastSlot: isAside ? 0 : this.#writtenSlot, asked });
-    outputs.push({ kind: 'persist', batch, then: [] });
+    const then: ReplicaOutput[] = [];
+    outputs.push({ kind: 'persist', batch, then });
   }
 
   #takeNews(): Omit<ReplicaBatch, 'number' | 'checkpoint'> {
