@@ -1,7 +1,7 @@
 // One process's connection to a cluster, put together: the core and its driver, the streams, the acknowledgements over
 // NATS, the coordinator. Holds no rule of its own.
 
-import type { ClusterConfig, CommandId } from '../protocol/messages.js';
+import { type ClusterConfig, type CommandId, isNewerConfig } from '../protocol/messages.js';
 import { ClientCore } from '../protocol/session/client-core.js';
 import type { ClientTracer } from '../tracing/client-tracer.js';
 import { ClientError, invalidArgument } from './client-error.js';
@@ -164,8 +164,7 @@ export class ClusterClient implements Client {
 
   #onConfig(config: ClusterConfig): void {
     const known = this.#config;
-    const isNews = config.epoch > known.epoch || (config.epoch === known.epoch && config.status > known.status);
-    if (!isNews || config.clusterId !== this.clusterId) return;
+    if (!isNewerConfig(config, known) || config.clusterId !== this.clusterId) return;
     this.#config = config;
     this.#driver.feed({ kind: 'config', config });
     this.#streams.applyConfig(config);

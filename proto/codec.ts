@@ -27,6 +27,7 @@ import {
   checkOutcome,
   checkPositive,
   checkSessions,
+  checkSnapshotPart,
   checkTarget,
   checkTrace,
   checkUpkeep,
@@ -116,6 +117,7 @@ export function decodeReplicateRequest(bytes: Uint8Array): ReplicateRequest {
     if (entry.command !== undefined) checkCommand(entry.command, 'ReplicateRequest.entries.command');
     if (entry.expiry !== undefined) checkExpiry(entry, 'ReplicateRequest.entries');
   }
+  checkSnapshotPart(frame.snapshot, 'ReplicateRequest.snapshot');
   if (frame.inquiry !== undefined) checkInquiry(frame.inquiry, 'ReplicateRequest.inquiry');
   checkTrace(frame.trace, 'ReplicateRequest');
   return frame;

@@ -11,6 +11,7 @@ import {
   VALUE_BYTES_LIMIT,
 } from '../protocol/limits.js';
 import type {
+  AdmitRequest,
   Bytes,
   Command,
   CommandId,
@@ -22,12 +23,14 @@ import type {
   OutcomeReply,
   ScanRange,
   SessionUpkeep,
+  SnapshotPart,
   Write,
 } from '../protocol/messages.js';
 
 /** Questions about writes in one frame. */
 const OUTCOME_QUERIES_LIMIT = 1024;
-
+/** Most shards of a sender of snapshots. */
+const SHARDS_LIMIT = 65_536;
 /** Trace id, span id and flags. */
 const TRACE_CONTEXT_BYTES = 25;
 
@@ -87,6 +90,32 @@ function checkMutations(mutations: readonly Mutation[], path: string): void {
     bytes += key.length + value.length;
   }
   if (mutations.length > 1) checkAtMost(bytes, VALUE_BYTES_LIMIT, path, 'mutations bytes');
+}
+
+/** The life that a leader is asked to bring up to date. */
+export function checkAdmission({ member }: AdmitRequest): void {
+  if (member === undefined) throw new FrameError('AdmitRequest.member', 'present');
+  checkPositive(member.incarnation, 'AdmitRequest.member', 'incarnation');
+  if (!/^.+:[0-9]{1,5}$/.test(member.address)) throw new FrameError('AdmitRequest.member.address', 'host:port');
+}
+
+/** A part of a snapshot. One session's results may be spread over several parts. */
+export function checkSnapshotPart(part: SnapshotPart | undefined, path: string): void {
+  if (part === undefined) return;
+  checkPositive(part.slot, path, 'slot');
+  checkAtMost(part.keys.length + part.sessions.length, FRAME_OPERATIONS_LIMIT, path, 'items');
+  checkAtMost(part.forgottenSlots.length, SHARDS_LIMIT, path, 'forgotten_slots');
+  for (const key of part.keys) {
+    checkKey(key.key, `${path}.keys`);
+    checkAtMost(key.value.length, VALUE_BYTES_LIMIT, `${path}.keys`, 'value bytes');
+    checkId(key, `${path}.keys`);
+    checkPositive(key.slot, `${path}.keys`, 'slot');
+  }
+  for (const session of part.sessions) checkPositive(session.session, `${path}.sessions`, 'session');
+  for (const { first, last } of part.expired) {
+    checkPositive(first, `${path}.expired`, 'first');
+    if (last < first) throw new FrameError(`${path}.expired.last`, `at least first, not ${last}`);
+  }
 }
 
 /** A key. */

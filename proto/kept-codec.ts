@@ -7,11 +7,21 @@ import { ClusterConfig as ClusterConfigWire, Write as WriteWire } from './gen/cu
 import { NumberReader, NumberWriter } from './number-wire.js';
 
 /** Kept for its buffer; `finish` copies out of it. */
-const writer = new NumberWriter();
+let writer = new NumberWriter();
+
+function encode<T>(message: { encode(value: T, writer: NumberWriter): unknown }, value: T): Uint8Array {
+  try {
+    message.encode(value, writer);
+  } catch (error) {
+    // Half a record is left in the writer.
+    writer = new NumberWriter();
+    throw error;
+  }
+  return writer.finish();
+}
 
 export function encodeLogEntry(entry: LogEntry): Uint8Array {
-  LogEntryWire.encode(entry, writer);
-  return writer.finish();
+  return encode(LogEntryWire, entry);
 }
 
 /** @throws Error if the bytes are no entry. */
@@ -20,8 +30,7 @@ export function decodeLogEntry(bytes: Uint8Array): LogEntry {
 }
 
 export function encodeWrite(write: CheckedWrite): Uint8Array {
-  WriteWire.encode(write, writer);
-  return writer.finish();
+  return encode(WriteWire, write);
 }
 
 /** @throws Error if the bytes are no write with a command. */

@@ -41,30 +41,32 @@ export class AskedSessions {
     return this.#sessions.size > 0 && this.#sessions.has(session);
   }
 
-  /** The leader asks, or asks again; an older question that comes late changes nothing. */
-  onInquiry({ number, sessions }: Inquiry): void {
-    if (number < this.#number) return;
-    if (number > this.#number) {
+  /**
+   * The leader asks, or asks again; an older question that comes late changes nothing. True if other sessions are asked
+   * about than before.
+   */
+  onInquiry({ number, sessions }: Inquiry): boolean {
+    if (number < this.#number) return false;
+    const isNew = number > this.#number;
+    if (isNew) {
       this.#sessions = new Set(sessions);
       this.#isNew = true;
     }
     this.#number = number;
     this.#isOwed = true;
+    return isNew;
+  }
+
+  /** Goes on where an earlier process of this life ended: what it was asked about may count as answered. */
+  resume({ number, sessions }: Inquiry): void {
+    this.#number = number;
+    this.#sessions = new Set(sessions);
   }
 
   /** The question, to be kept before it is answered. */
   take(epoch: number): KeptInquiry {
     this.#isNew = false;
     return { epoch, number: this.#number, sessions: [...this.#sessions] };
-  }
-
-  /**
-   * Goes on where an earlier process of the same life ended. Its answer may have counted: what is taken in now of those
-   * sessions would be acknowledged and not be met by their end.
-   */
-  restore({ number, sessions }: Inquiry): void {
-    this.#number = number;
-    this.#sessions = new Set(sessions);
   }
 
   /**

@@ -95,6 +95,13 @@ export interface ClusterConfig {
   version: number;
 }
 
+/** Whether one configuration of a cluster supersedes another: a later epoch, one further on, or other members in it. */
+export function isNewerConfig(one: ClusterConfig, other: ClusterConfig): boolean {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch;
+  if (one.status !== other.status) return one.status > other.status;
+  return one.version > other.version;
+}
+
 export interface StrongRead {
   nonce: number;
   session: number;
@@ -353,6 +360,8 @@ export interface AdmitRequest {
   clusterId: string;
   epoch: number;
   member: ReplicaMember | undefined;
+  /** Of the configuration that the member is to be written into. */
+  version: number;
 }
 
 export interface AdmitResponse {

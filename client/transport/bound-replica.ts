@@ -6,6 +6,7 @@ import { type Candidate, chooseBound } from './bound-choice.js';
 const SAMPLES = 9;
 /** Pings to a replica before its distance counts. */
 const FIRST_SAMPLES = 3;
+/** Also how long an answer is waited for before the replica counts as away, however open its stream is. */
 const PING_INTERVAL_MS = 3000;
 /** How long the first choice waits for slower replicas once one has been measured. */
 const FIRST_CHOICE_MS = 100;
@@ -20,12 +21,17 @@ export interface BoundReplicaOptions {
   /** Sends a ping with this number to a replica. */
   sendPing: (replica: number, ping: number) => void;
   onBind: (replica: number) => void;
+  /** Time between pings, milliseconds. Default 3,000. */
+  pingIntervalMs?: number;
 }
 
 interface Distance {
   up: boolean;
+  /** A ping was not answered until the next one was due: it does not read, for a full disk or too much to do. */
+  isSilent: boolean;
   /** Newest round trips, milliseconds, at most `SAMPLES`. */
   roundTripsMs: number[];
+  /** Ping that is not answered yet, 0 if none. */
   ping: number;
   sentMs: number;
 }
@@ -46,7 +52,7 @@ export class BoundReplica {
 
   constructor(options: BoundReplicaOptions) {
     this.options = options;
-    this.interval = setInterval(() => this.pingAll(), PING_INTERVAL_MS);
+    this.interval = setInterval(() => this.pingAll(), options.pingIntervalMs ?? PING_INTERVAL_MS);
     this.interval.unref();
   }
 
@@ -59,7 +65,8 @@ export class BoundReplica {
   setMembers(indexes: readonly number[]): void {
     for (const index of this.replicas.keys()) if (!indexes.includes(index)) this.replicas.delete(index);
     for (const index of indexes) {
-      if (!this.replicas.has(index)) this.replicas.set(index, { up: false, roundTripsMs: [], ping: 0, sentMs: 0 });
+      if (this.replicas.has(index)) continue;
+      this.replicas.set(index, { up: false, isSilent: false, roundTripsMs: [], ping: 0, sentMs: 0 });
     }
     if (this.bound !== null && !this.replicas.has(this.bound)) this.choose();
   }
@@ -81,6 +88,7 @@ export class BoundReplica {
     const replica = this.replicas.get(index);
     if (replica === undefined) return;
     replica.up = false;
+    replica.isSilent = false;
     replica.ping = 0;
     if (this.bound === index) this.choose();
   }
@@ -89,6 +97,7 @@ export class BoundReplica {
     const replica = this.replicas.get(index);
     if (replica === undefined || ping !== replica.ping) return;
     replica.ping = 0;
+    replica.isSilent = false;
     replica.roundTripsMs.push(this.options.clock() - replica.sentMs);
     if (replica.roundTripsMs.length > SAMPLES) replica.roundTripsMs.shift();
     if (replica.roundTripsMs.length < FIRST_SAMPLES) this.ping(index, replica);
@@ -102,6 +111,7 @@ export class BoundReplica {
   }
 
   private pingAll(): void {
+    for (const replica of this.replicas.values()) replica.isSilent = replica.ping !== 0;
     for (const [index, replica] of this.replicas) if (replica.up) this.ping(index, replica);
   }
 
@@ -114,8 +124,11 @@ export class BoundReplica {
   private choose(): void {
     if (this.options.pinned !== null) return;
     const candidates: Candidate[] = [];
+    // Where all are silent, it is this process that did not run.
+    const isAnyHeard = [...this.replicas.values()].some(({ up, isSilent }) => up && !isSilent);
     for (const [index, replica] of this.replicas) {
-      if (replica.up) candidates.push({ index, distanceMs: isMeasured(replica) ? median(replica.roundTripsMs) : null });
+      if (replica.up && !(isAnyHeard && replica.isSilent))
+        candidates.push({ index, distanceMs: isMeasured(replica) ? median(replica.roundTripsMs) : null });
     }
     const chosen = chooseBound(candidates, this.bound, this.options.clientId);
     if (chosen !== null) this.bind(chosen);

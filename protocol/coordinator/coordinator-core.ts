@@ -67,6 +67,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
 
   step(input: CoordinatorInput, nowUs: number, outputs: Outputs): void {
     if (this.#isHalted) return;
+    this.#nodes.registry.hearing.step(nowUs);
     this.#onInput(input, nowUs, outputs);
     this.#refuseUnservableSessions(outputs);
     this.#issueSessions(outputs);
@@ -102,10 +103,13 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
       case 'fenced':
       case 'sealed':
       case 'recovered':
+      case 'admitted':
       case 'attemptFailed':
         return this.#epochs.onAnswer(input, this.#known, nowUs);
       case 'nodeLost':
-        return this.#nodes.registry.lose(input);
+        return this.#nodes.registry.lose(input, nowUs);
+      case 'cutOff':
+        return this.#nodes.registry.hearing.beginAnew(nowUs);
       case 'nodeSeen':
         if (input.clusterId === this.#known?.clusterId) this.#nodes.onSeen(input.node, input.report, nowUs);
         return;
@@ -152,7 +156,7 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     this.#known = before === null ? record : mergeRecords(before, record);
     const { config } = this.#known;
     if (config === undefined || !isNewer(this.#known, before)) return;
-    this.#nodes.presume(config, nowUs);
+    this.#nodes.presume(this.#known, config, nowUs);
     this.#epochs.follow(this.#known, config, nowUs);
     if (!hasLeader(this.#known)) return;
     this.#told = config;

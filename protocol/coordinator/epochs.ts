@@ -4,6 +4,7 @@
 import { unreachable } from '../core.js';
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
+import { Admission } from './admission.js';
 import { Installation } from './installation.js';
 import { LeaderTransfers } from './leader-transfers.js';
 import { LeaderWatch, type Suspicion } from './leader-watch.js';
@@ -28,6 +29,7 @@ export class Epochs {
   readonly #rules: CoordinatorRules;
   readonly #nodes: RollCall;
   readonly #planned: PlannedChanges;
+  readonly #admission: Admission;
   readonly #installation: Installation;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
@@ -49,6 +51,8 @@ export class Epochs {
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
     this.#change = new ViewChange({ retryUs, rules, nextAttempt });
     this.#watch = new LeaderWatch(settings);
+    const { replaceAfterUs = 5 * livenessUs } = settings;
+    this.#admission = new Admission({ registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules });
   }
 
   /** Takes over what the record says now; `config` is its own. */
@@ -85,7 +89,10 @@ export class Epochs {
         return this.#change.onSealed(input.attempt, input.response, nowUs);
       case 'recovered':
         return this.#change.onRecovered(input.attempt, input.response, nowUs);
+      case 'admitted':
+        return this.#admission.onAdmitted(input.attempt, input.response, nowUs);
       case 'attemptFailed':
+        this.#admission.onFailed(input.attempt, nowUs);
         this.#change.onFailed(input.attempt, nowUs);
         return this.#installation.onFailed(input.attempt, nowUs);
       default:
@@ -101,8 +108,7 @@ export class Epochs {
     if (this.transfers.preferred !== undefined) this.transfers.settle(known, this.liveReplicas(config, nowUs), outputs);
     if (!hasLeader(known)) return;
     const { id = '', incarnation = 0 } = config.replicas[config.leader] ?? {};
-    const node = this.#nodes.registry.find(NodeRole.replica, id);
-    this.#suspicion = this.#watch.suspect(config, node, nowUs);
+    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs);
     // Its state is not what the others have: it has to stop, so its log is not asked for first either.
     if (this.#nodes.reasonToStop({ id, incarnation }) !== '') this.#suspicion = 'lost';
   }
@@ -112,15 +118,19 @@ export class Epochs {
     const { config, recovery } = known;
     if (config === undefined) return { config: this.#gather(known.clusterId, nowUs), recovery };
     const mayBegin = this.isRecordCurrent(known);
+    // Put back within an epoch, the record could have the epoch led twice, opened with other witnesses, or get two lists
+    // of one version. The first one opens with what is heard: nobody waits for a majority before there is anything to serve.
+    const isFirst = config.epoch === 1 && config.status === EpochStatus.recovering;
+    const mayGoOn = mayBegin || (isFirst && !this.#nodes.survey.knowsMoreThan(config));
+    // Whatever comes next, members have to be reached for it.
+    const moved = mayGoOn ? this.#nodes.moved.moved(config, known) : null;
+    if (moved !== null) return moved;
     if (this.#suspicion !== null && mayBegin && this.#countFenceable(config, nowUs) >= majorityOf(config)) {
       // A leader that only lost its leadership has its log, and is asked for it along with the others.
       const own = this.#suspicion === 'deposed' ? config.replicas[config.leader]?.id : undefined;
       return createNextEpoch({ config, recovery, preferred: this.transfers.preferred ?? own });
     }
-    // Put back within an epoch, the record could have the epoch led twice and opened with other witnesses. The first one
-    // opens with what is heard: nobody waits for a majority before there is anything to serve.
-    const isFirst = config.epoch === 1 && config.status === EpochStatus.recovering;
-    if (!mayBegin && (!isFirst || this.#nodes.survey.knowsMoreThan(config))) return known;
+    if (!mayGoOn) return known;
     const choice = this.#change.choose(nowUs);
     if (recovery !== undefined && choice !== null) {
       // C6: who leads an epoch is decided here and once; two coordinators may have fenced different majorities.
@@ -139,7 +149,9 @@ export class Epochs {
     const { preferred } = this.transfers;
     if (preferred !== undefined) return createNextEpoch({ ...here, preferred });
     const witnesses = this.#suspicion === null ? this.#planned.betterWitnesses(config, nowUs) : null;
-    return witnesses === null ? here : this.#rules.replaceWitnesses(here, witnesses);
+    if (witnesses !== null) return this.#rules.replaceWitnesses(here, witnesses);
+    // D10: the record held this very list when the leader answered, or the write fails.
+    return { config: this.#admission.exchanged(config) ?? config, recovery: undefined };
   }
 
   /**
@@ -154,6 +166,7 @@ export class Epochs {
   /** Makes the calls that are due. */
   drive(known: CoordinatorRecord | null, nowUs: number, outputs: Outputs): void {
     this.#change.drive(nowUs, outputs);
+    if (known?.config !== undefined) this.#admission.drive(known.config, nowUs, outputs);
     this.#installation.drive(nowUs, known?.recovery === undefined ? [] : this.#change.replay, outputs);
   }
 

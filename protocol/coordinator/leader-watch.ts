@@ -1,11 +1,17 @@
 // Whether the leader of an epoch is taken for lost. A suspicion, not a truth: being wrong costs an epoch, never safety.
 
 import type { ClusterConfig } from '../messages.js';
-import type { RegisteredNode } from './registry.js';
+import type { NodeRegistry } from './registry.js';
 import { SilenceWatch } from './silence-watch.js';
+import { NodeRole } from './types.js';
 
 /** Part of the liveness time over which coordinators spread their suspicions. */
 const SPREAD_SHARE = 8;
+/**
+ * Part of the liveness time that a leader whose stream broke has to be heard on another way: it may have been the stream
+ * only, or the streams of all nodes.
+ */
+const STREAM_SHARE = 8;
 
 /**
  * Why another epoch has to begin: `lost`, the leader is not heard; `deposed`, it is, but does not lead any more, because
@@ -34,16 +40,18 @@ export class LeaderWatch {
   }
 
   /**
-   * To be called at every step. `node` is what is known under the leader's name. The leader is suspected if another
-   * life has its name, if its stream broke and it was not heard since, if it was silent for the liveness time, or if it
-   * lost its leadership.
+   * To be called at every step. The leader is suspected if another life has its name, if its stream broke and it was not
+   * heard soon after, if it was silent for the liveness time, or if it lost its leadership.
    */
-  suspect(config: ClusterConfig, node: RegisteredNode | undefined, nowUs: number): Suspicion | null {
+  suspect(config: ClusterConfig, registry: NodeRegistry, nowUs: number): Suspicion | null {
     if (config.epoch !== this.#epoch) this.#silence.reset();
     this.#epoch = config.epoch;
+    const { id = '', incarnation } = config.replicas[config.leader] ?? {};
+    const node = registry.find(NodeRole.replica, id);
     if (node === undefined) return null;
-    const silentUs = this.#silence.measure(node, nowUs);
-    if (node.isLost || node.incarnation !== config.replicas[config.leader]?.incarnation) return 'lost';
+    const silentUs = this.#silence.measure(node, registry.hearing.anewUs, nowUs);
+    if (node.incarnation !== incarnation) return 'lost';
+    if (node.lostUs !== undefined && nowUs - node.lostUs >= this.#livenessUs / STREAM_SHARE) return 'lost';
     if (silentUs > this.#livenessUs + this.#spreadUs(config.epoch)) return 'lost';
     return node.lostEpoch === config.epoch || this.#refusedEpoch === config.epoch ? 'deposed' : null;
   }

@@ -105,7 +105,7 @@ export class PlannedChanges {
       silence = new SilenceWatch(this.#livenessUs);
       this.#silences.set(id, silence);
     }
-    const silentUs = silence.measure(node, nowUs);
+    const silentUs = silence.measure(node, this.#registry.hearing.anewUs, nowUs);
     return node.incarnation !== incarnation || silentUs > this.#livenessUs;
   }
 

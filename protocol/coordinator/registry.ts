@@ -2,25 +2,33 @@
 // registrations after a restart; knows nothing of epochs.
 
 import { NUMBER_LIMIT } from '../limits.js';
+import { Hearing } from './hearing.js';
 import type { RegisterRequest, SeenNode } from './types.js';
 import { NodeRole } from './types.js';
 
 /** A node and when it was last heard. */
 export interface RegisteredNode extends SeenNode {
   lastSeenUs: number;
-  /** Its stream broke and it was not heard since. */
-  isLost: boolean;
+  /** When its stream broke, if it was not heard since. */
+  lostUs: number | undefined;
   /** Epoch that it led before it was started anew, 0 if there is none (C4). Never falls in one life. */
   lostEpoch: number;
 }
 
+/** Streams that break together within this part of the liveness time, if they are many, broke on this side. */
+const TOGETHER_SHARE = 8;
+/** Fewer are never many: several nodes of one machine may well be lost at once. */
+const MANY_STREAMS = 3;
+
 /** The nodes of one coordinator. */
 export class NodeRegistry {
+  readonly hearing: Hearing;
   readonly #livenessUs: number;
   readonly #nodes = new Map<string, RegisteredNode>();
 
   constructor(livenessUs: number) {
     this.#livenessUs = livenessUs;
+    this.hearing = new Hearing(livenessUs);
   }
 
   /**
@@ -31,8 +39,9 @@ export class NodeRegistry {
   register(node: SeenNode, nowUs: number): RegisteredNode | null {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
+    this.hearing.note(nowUs);
     const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, isLost: false, lostEpoch });
+    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch });
     return null;
   }
 
@@ -41,12 +50,19 @@ export class NodeRegistry {
     if (this.find(member.role, member.id) === undefined) this.register(member, nowUs);
   }
 
+  /** Notes where a life is reached, if it is known at all. */
+  locate({ role, id, address, incarnation }: SeenNode): void {
+    const node = this.find(role, id);
+    if (node?.incarnation === incarnation) node.address = address;
+  }
+
   /** Notes that a node is still there; undefined if this life of it is not registered. */
   renew(life: { role: number; nodeId: string; incarnation: number }, nowUs: number): RegisteredNode | undefined {
     const node = this.find(life.role, life.nodeId);
     if (node?.incarnation !== life.incarnation) return undefined;
+    this.hearing.note(nowUs);
     node.lastSeenUs = nowUs;
-    node.isLost = false;
+    node.lostUs = undefined;
     return node;
   }
 
@@ -56,10 +72,20 @@ export class NodeRegistry {
     if (node?.incarnation === life.incarnation) node.lostEpoch = Math.max(node.lostEpoch, lostEpoch);
   }
 
-  /** Notes that a life's stream broke; until it is heard again it counts as gone. */
-  lose(life: { role: number; nodeId: string; incarnation: number }): void {
+  /**
+   * Notes that a life's stream broke; until it is heard again it counts as gone. If those of half the nodes break at once
+   * it is this coordinator that was cut off: they count as there, and should they be gone, their silence will tell.
+   */
+  lose(life: { role: number; nodeId: string; incarnation: number }, nowUs: number): void {
     const node = this.find(life.role, life.nodeId);
-    if (node?.incarnation === life.incarnation) node.isLost = true;
+    if (node?.incarnation !== life.incarnation || !this.hearing.trustsStreams(nowUs)) return;
+    node.lostUs ??= nowUs;
+    const here = [...this.#nodes.values()].filter(({ lastSeenUs }) => nowUs - lastSeenUs <= this.#livenessUs);
+    const togetherUs = this.#livenessUs / TOGETHER_SHARE;
+    const lost = here.filter(({ lostUs }) => lostUs !== undefined && nowUs - lostUs <= togetherUs);
+    if (lost.length < MANY_STREAMS || 2 * lost.length < here.length) return;
+    this.hearing.distrustStreams(nowUs);
+    for (const together of lost) together.lostUs = undefined;
   }
 
   /** The node of that role and name, alive or not. */
@@ -76,7 +102,7 @@ export class NodeRegistry {
 
   /** True if the node was heard within the liveness time and its stream did not break since. */
   isLive(node: RegisteredNode, nowUs: number): boolean {
-    return !node.isLost && nowUs - node.lastSeenUs <= this.#livenessUs;
+    return node.lostUs === undefined && nowUs - node.lastSeenUs <= this.#livenessUs;
   }
 }
 

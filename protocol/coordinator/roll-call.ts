@@ -3,6 +3,7 @@
 
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
+import { MovedMembers } from './moved-members.js';
 import { describeInvalidNode, NodeRegistry } from './registry.js';
 import { StateAudit } from './state-audit.js';
 import { Survey } from './survey.js';
@@ -23,6 +24,7 @@ type Outputs = CoordinatorOutput[];
 export class RollCall {
   readonly registry: NodeRegistry;
   readonly survey = new Survey();
+  readonly moved = new MovedMembers();
   readonly #audit: StateAudit;
   readonly #heartbeatUs: number;
 
@@ -49,6 +51,7 @@ export class RollCall {
       const detail = `node id ${id} is taken by a live node at ${holder.address}`;
       return refuse(call, 'duplicateNode', detail, outputs);
     }
+    this.moved.note(node, known);
     const floors = { epoch, sessionFloor, openEpoch, openVersion };
     const report = { ...floors, lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined };
     this.#note(node, report);
@@ -89,15 +92,18 @@ export class RollCall {
     if (this.registry.register(node, nowUs) === null) this.#note(node, report);
   }
 
-  /** Members of a configuration come before strangers of the same names. */
-  presume({ replicas, witnesses }: ClusterConfig, nowUs: number): void {
+  /** Members of the record come before strangers of the same names, and are where it says unless they said otherwise. */
+  presume(known: CoordinatorRecord, { replicas, witnesses }: ClusterConfig, nowUs: number): void {
+    this.moved.follow(known);
     const roles = [
       [NodeRole.replica, replicas],
       [NodeRole.witness, witnesses],
     ] as const;
     for (const [role, members] of roles) {
-      for (const { id, address, incarnation } of members)
+      for (const { id, address, incarnation } of members) {
         this.registry.presume({ role, id, address, incarnation }, nowUs);
+        if (!this.moved.has(incarnation)) this.registry.locate({ role, id, address, incarnation });
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 // The decisions of a coordinator on which safety hangs, as pure functions in one object; see replica/rules.ts.
 
-import type { ClusterConfig, FenceResponse, SealResponse, WitnessMember } from '../messages.js';
+import type { AdmitResponse, ClusterConfig, FenceResponse, SealResponse, WitnessMember } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 import { createNextEpoch, type RecordedEpoch } from './record.js';
 import type { Recovery } from './types.js';
@@ -35,6 +35,8 @@ export interface CoordinatorRules {
   judgeSealed(sealed: SealResponse, member: WitnessMember, openedEpoch: number): SealedAs;
   /** D2: whether so many sealed witnesses hold every completed command often enough. */
   isSealed(sealed: number, quorums: Quorums): boolean;
+  /** P7: whether a leader's answer says that a life is up to date and may be written into the list of replicas. */
+  hasCaughtUp(answer: AdmitResponse): boolean;
   /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
   mayReadPool(isSealed: boolean): boolean;
   /** D4: whether a recovered write follows on what is recovered of its session. */
@@ -62,6 +64,7 @@ export const coordinatorRules: CoordinatorRules = {
     return sealed.lifeEpoch === openedEpoch ? 'source' : 'empty';
   },
   isSealed: (sealed, quorums) => sealed >= quorums.recovery,
+  hasCaughtUp: ({ matchSlot }) => matchSlot > 0,
   mayReadPool: (isSealed) => isSealed,
   followsOn: (seq, recoveredThrough) => seq === recoveredThrough + 1,
   pickNext: () => 0,

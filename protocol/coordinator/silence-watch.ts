@@ -13,17 +13,19 @@ export class SilenceWatch {
   #seenUs = 0;
   #steppedUs = 0;
   #silentUs = 0;
+  #anewUs = 0;
 
   constructor(livenessUs: number) {
     this.#stepUsMax = livenessUs / STEP_SHARE;
   }
 
-  /** Microseconds of silence since the node was last heard. */
-  measure({ incarnation, lastSeenUs }: RegisteredNode, nowUs: number): number {
+  /** Microseconds of silence since the node was last heard, or since `anewUs` if that is later. */
+  measure({ incarnation, lastSeenUs }: RegisteredNode, anewUs: number, nowUs: number): number {
     const elapsedUs = Math.min(nowUs - this.#steppedUs, this.#stepUsMax);
     this.#steppedUs = nowUs;
-    if (incarnation === this.#incarnation && lastSeenUs === this.#seenUs) this.#silentUs += elapsedUs;
-    else this.#silentUs = 0;
+    const isSame = incarnation === this.#incarnation && lastSeenUs === this.#seenUs && anewUs === this.#anewUs;
+    this.#silentUs = isSame ? this.#silentUs + elapsedUs : 0;
+    this.#anewUs = anewUs;
     this.#incarnation = incarnation;
     this.#seenUs = lastSeenUs;
     return this.#silentUs;

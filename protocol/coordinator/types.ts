@@ -2,6 +2,8 @@
 // reason; which status a reason becomes on the wire is the service's business.
 
 import type {
+  AdmitRequest,
+  AdmitResponse,
   ClusterConfig,
   FenceRequest,
   FenceResponse,
@@ -184,6 +186,8 @@ export interface CoordinatorSettings {
   name: string;
   /** A node is taken for alive this long after it was last heard. */
   livenessUs: number;
+  /** Absence of a replica after which a registered one that is no member takes its place. Default five liveness times. */
+  replaceAfterUs?: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
 }
@@ -216,10 +220,13 @@ export type CoordinatorInput =
   | { kind: 'recovered'; attempt: number; response: GetRecoveryDataResponse }
   | { kind: 'led'; attempt: number; response: LeadResponse }
   | { kind: 'started'; attempt: number; response: StartResponse }
+  | { kind: 'admitted'; attempt: number; response: AdmitResponse }
   /** An attempt failed or ran out of time; whether it had an effect is unknown. */
   | { kind: 'attemptFailed'; attempt: number }
   /** A node's stream broke, and it has no other one here. */
   | { kind: 'nodeLost'; role: number; nodeId: string; incarnation: number }
+  /** What other coordinators hear does not come through: silence up to now counts against nobody. */
+  | { kind: 'cutOff' }
   /** Another coordinator of the same cluster heard a node. */
   | { kind: 'nodeSeen'; clusterId: string; node: SeenNode; report: NodeReport }
   /** Time passed; at least every 50 ms. */
@@ -256,6 +263,8 @@ export type CoordinatorOutput =
   | { kind: 'lead'; attempt: number; address: string; request: LeadRequest }
   /** Answered by `started` or `attemptFailed` with the same `attempt`. */
   | { kind: 'start'; attempt: number; address: string; request: StartRequest }
+  /** Answered, which may take long, by `admitted` or `attemptFailed` with the same `attempt`. */
+  | { kind: 'admit'; attempt: number; address: string; request: AdmitRequest }
   /** For people: what the cluster needs to go on and does not have; empty once it has. Said when it changes. */
   | { kind: 'waiting'; detail: string }
   /** Going on would be wrong; the process reports `detail` and ends. */

@@ -29,6 +29,8 @@ export const RESULTS_PER_SESSION_LIMIT = 4096;
 /** Sessions by id. */
 export class DedupTable {
   readonly #sessions = new Map<number, SessionRecord>();
+  /** While somebody reads the table as it was: sessions that changed since, as they were then; null for new ones. */
+  #frozen: Map<number, SessionRecord | null> | null = null;
   /** Sessions that differ from what was last taken; null as long as nobody wants to know. */
   #changed: Set<number> | null = null;
   #hash = 0;
@@ -55,6 +57,7 @@ export class DedupTable {
   note(command: Command, slot: number, result: WriteResult, forgetThrough: number = command.ackedThrough): void {
     const { session } = command;
     let record = this.#sessions.get(session);
+    if (this.#frozen !== null) this.#keepFrozen(session, record);
     const hashBefore = record === undefined ? 0 : hashSession(session, record);
     if (record === undefined) {
       record = { lastSeq: 0, lastSlot: 0, ackedThrough: 0, results: new Map() };
@@ -100,13 +103,47 @@ export class DedupTable {
   drop(session: number): void {
     const record = this.#sessions.get(session);
     if (record === undefined) return;
+    if (this.#frozen !== null) this.#keepFrozen(session, record);
     this.#sessions.delete(session);
     this.#changed?.add(session);
     this.#hash = (this.#hash - hashSession(session, record)) >>> 0;
   }
 
+  /**
+   * The sessions as they are now, for readers that take their time; a session is copied before it changes next. Freezing
+   * anew ends what was frozen before.
+   */
+  freeze(): Iterable<readonly [number, SessionRecord]> {
+    const frozen = new Map<number, SessionRecord | null>();
+    this.#frozen = frozen;
+    const ids = [...this.#sessions.keys()];
+    return { [Symbol.iterator]: () => readFrozen(ids, frozen, this.#sessions) };
+  }
+
+  /** Nobody reads what was frozen any more. */
+  thaw(): void {
+    this.#frozen = null;
+  }
+
+  #keepFrozen(session: number, record: SessionRecord | undefined): void {
+    if (this.#frozen?.has(session) !== false) return;
+    this.#frozen.set(session, record === undefined ? null : copyRecord(record));
+  }
+
   [Symbol.iterator](): IterableIterator<[number, SessionRecord]> {
     return this.#sessions[Symbol.iterator]();
+  }
+}
+
+function* readFrozen(
+  sessions: readonly number[],
+  frozen: ReadonlyMap<number, SessionRecord | null>,
+  live: ReadonlyMap<number, SessionRecord>,
+): Generator<readonly [number, SessionRecord]> {
+  for (const session of sessions) {
+    const record = frozen.get(session) ?? live.get(session);
+    // A copy: the reader may pause in the middle of a session's results, and the session go on.
+    if (record !== undefined) yield [session, copyRecord(record)];
   }
 }
 

@@ -3,8 +3,9 @@
 
 import { copyCommand } from '../command.js';
 import type { ReplicaOutput } from '../core.js';
-import type { ReplicateRequest, ReplicateResponse } from '../messages.js';
+import type { ReplicateRequest, ReplicateResponse, SnapshotPart } from '../messages.js';
 import type { ReplicaNode } from './node.js';
+import { SnapshotReceiver } from './snapshot-receiver.js';
 
 /** Held writes relayed to the leader in one frame. */
 const RELAY_BATCH = 256;
@@ -15,6 +16,7 @@ type OwedAnswer = { ok: true } | { ok: false; hintSlot: number };
 /** One replica as a follower, whichever epoch it is in. */
 export class Following {
   readonly #node: ReplicaNode;
+  readonly #snapshot: SnapshotReceiver;
   /** Slot up to which this log equals that of the epoch's leader. */
   #verifiedSlot: number;
   /** Slot that the leader was last told in this epoch; -1 if there is nobody to tell. */
@@ -26,6 +28,7 @@ export class Following {
 
   constructor(node: ReplicaNode) {
     this.#node = node;
+    this.#snapshot = new SnapshotReceiver(node);
     this.#verifiedSlot = node.commitSlot;
   }
 
@@ -34,6 +37,7 @@ export class Following {
     this.#answer = null;
     this.#round = 0;
     this.#toldSlot = -1;
+    this.#snapshot.forget();
     this.#verifiedSlot = this.#node.commitSlot;
     this.#node.asked.clear();
   }
@@ -43,9 +47,10 @@ export class Following {
     const node = this.#node;
     this.#round = Math.max(this.#round, frame.round);
     this.#toldSlot = Math.max(this.#toldSlot, 0);
+    if (frame.snapshot !== undefined) this.#onSnapshot(frame.snapshot);
     const epochHere = node.log.epochAt(frame.prevSlot);
-    if (frame.prevSlot < node.log.floor) {
-      // An old duplicate, from before what everybody has stored.
+    if (frame.snapshot !== undefined || frame.prevSlot < node.log.floor) {
+      // Nothing of the log, or an old duplicate, from before what everybody has stored.
     } else if (epochHere === undefined || epochHere !== frame.prevEpoch) {
       // Too short: the end of this log is the next to try. Different: what is committed is the same everywhere.
       const isShort = node.log.lastSlot < frame.prevSlot;
@@ -78,7 +83,7 @@ export class Following {
     const frame: ReplicateResponse = {
       ...{ clusterId, epoch, replica: index, incarnation, round: this.#round, relayed: [] },
       ...{ ok: owed.ok, matchSlot: owed.ok ? this.#toldSlot : owed.hintSlot },
-      ...{ inquiry: 0, snapshotSlot: 0, snapshotParts: 0 },
+      ...{ inquiry: 0, snapshotSlot: this.#snapshot.slot, snapshotParts: this.#snapshot.parts },
     };
     this.#maybeRelay(frame);
     outputs.push({ kind: 'replicated', frame });
@@ -92,6 +97,27 @@ export class Following {
   get #mayAnswerInquiry(): boolean {
     const { asked, epoch, journal, rules } = this.#node;
     return asked.isOwed && rules.mayAnswerInquiry(journal === null || journal.keepsInquiry(epoch, asked.number));
+  }
+
+  /**
+   * Takes a part of a snapshot; the last one puts the state in place. Of the log stays what verifiably goes on from
+   * there: whatever this replica acknowledged to anybody and is not part of the state lies on the same log as the
+   * leader's, so it stays.
+   */
+  #onSnapshot(part: SnapshotPart): void {
+    const node = this.#node;
+    // What is applied already is as good.
+    if (part.slot <= node.commitSlot) return this.#snapshot.forget();
+    const received = this.#snapshot.take(part);
+    if (received === null) return;
+    const { slot, slotEpoch } = part;
+    if (node.log.epochAt(slot) !== slotEpoch && node.log.lastSlot > slot) node.cutLog(slot);
+    node.log.beginAfter(slot, slotEpoch);
+    node.state = received.state;
+    node.commitSlot = slot;
+    this.#verifiedSlot = Math.max(this.#verifiedSlot, slot);
+    node.journal?.install({ floor: slot, floorEpoch: slotEpoch }, received.lastPiece);
+    for (const [session, { lastSeq }] of received.state.dedup) node.held.release(session, lastSeq);
   }
 
   #store(frame: ReplicateRequest): void {

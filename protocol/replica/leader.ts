@@ -4,7 +4,9 @@
 import { copyCommand, samePayload, wrapCommand } from '../command.js';
 import type { ReplicaOutput } from '../core.js';
 import {
+  type AdmitRequest,
   type CheckedWrite,
+  type ClusterConfig,
   type Command,
   type ConfirmedRead,
   RefusalCode,
@@ -16,6 +18,7 @@ import {
   type WriteReply,
 } from '../messages.js';
 import type { Quorums } from '../quorum.js';
+import { Admissions } from './admissions.js';
 import { RESULTS_PER_SESSION_LIMIT } from './dedup.js';
 import { Endings } from './endings.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
@@ -36,6 +39,7 @@ export class Leader {
   readonly #node: ReplicaNode;
   readonly #overlay = new Overlay();
   readonly #followers: Followers;
+  readonly #admissions: Admissions;
   readonly #reads: StrongReads;
   readonly #parking: Parking;
   readonly #endings: Endings;
@@ -61,7 +65,8 @@ export class Leader {
     this.#node = node;
     const { parkedLimit, parkedBytesLimit } = node.options;
     this.#parking = new Parking({ count: parkedLimit, bytes: parkedBytesLimit });
-    this.#followers = new Followers(node, quorums.replicas, quorums.majority);
+    this.#followers = new Followers(node, node.config?.replicas ?? [], quorums.majority);
+    this.#admissions = new Admissions(node, this.#followers);
     this.#reads = new StrongReads(node, {
       overlay: this.#overlay,
       followers: this.#followers,
@@ -146,6 +151,25 @@ export class Leader {
     this.#followers.onUp(replica);
   }
 
+  onLearnerUp(incarnation: number): void {
+    this.#followers.onLearnerUp(incarnation);
+  }
+
+  onAdmit(call: number, request: AdmitRequest): void {
+    this.#admissions.onAdmit(call, request);
+  }
+
+  /** The list of replicas changed within the epoch (D10). */
+  onMembers({ replicas }: ClusterConfig): void {
+    this.#followers.follow(replicas);
+    this.#admissions.onMembers();
+  }
+
+  /** The leadership ends. */
+  close(): void {
+    this.#followers.close();
+  }
+
   dropClient(client: number): void {
     this.#parking.dropClient(client);
     this.#reads.dropClient(client);
@@ -180,6 +204,7 @@ export class Leader {
     this.#advanceCommit();
     this.#reads.settle();
     this.#endings.onTurnEnd(outputs);
+    this.#admissions.settle((call, response) => outputs.push({ kind: 'admitted', call, response }));
     const isPaced = nowUs - this.#pacedUs < options.paceUs;
     this.#isBehind = isPaced;
     if (!isPaced || this.#isAwaited || this.#reads.size > 0) {
@@ -414,7 +439,8 @@ export class Leader {
 
   #trimLog(): void {
     const { log, commitSlot, options } = this.#node;
-    this.#node.dropLog(Math.min(this.#followers.storedEverywhere(), commitSlot));
+    const unneeded = Math.min(this.#followers.storedEverywhere(), this.#followers.neededAfter());
+    this.#node.dropLog(Math.min(unneeded, commitSlot));
     if (log.length <= options.logEntriesLimit && log.bytes <= options.logBytesLimit) return;
     this.#node.dropLog(Math.min(commitSlot, log.lastSlot - Math.floor(log.length / 2)));
   }

@@ -56,6 +56,8 @@ export interface ReplicaOptions {
   logEntriesLimit?: number;
   /** Bytes of the same. Default 256 MiB. */
   logBytesLimit?: number;
+  /** Size that closes a part of a snapshot. Default 1 MiB. */
+  snapshotPartBytes?: number;
   /** Default `memory`: nothing is ever to be kept. */
   durability?: Durability;
   /** What an earlier process of this life kept; only in `disk`. */
@@ -93,7 +95,8 @@ export class ReplicaNode {
   readonly log: ReplicaLog;
   /** Where values that leave in frames are written. */
   readonly slab = new Slab();
-  readonly state: AppliedState;
+  /** Replaced as a whole when a snapshot arrives, and only while this replica follows. */
+  state: AppliedState;
   readonly held: HeldWrites;
   /** Sessions of which the leader has asked what is held here. */
   readonly asked = new AskedSessions();
@@ -150,6 +153,7 @@ export class ReplicaNode {
       logKeptEntries: 1024,
       logEntriesLimit: 262_144,
       logBytesLimit: 256 << 20,
+      snapshotPartBytes: 1 << 20,
       durability: 'memory',
       image: undefined,
       checkpointEntries: 4096,
@@ -249,7 +253,7 @@ export class ReplicaNode {
       this.epoch = promises.epoch;
       this.ledEpoch = promises.ledEpoch;
       this.lostEpoch = promises.ledEpoch;
-      if (asked?.epoch === promises.epoch) this.asked.restore(asked);
+      if (asked?.epoch === promises.epoch) this.asked.resume(asked);
       state.load(image);
       log.reset(floor, floorEpoch);
       for (const { epoch, command, expiry } of image.entries)

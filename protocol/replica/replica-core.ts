@@ -4,6 +4,7 @@
 import type { Core, ReplicaInput, ReplicaOutput } from '../core.js';
 import { unreachable } from '../core.js';
 import {
+  type AdmitRequest,
   type CheckedWrite,
   type ClusterConfig,
   type CollectResponse,
@@ -46,6 +47,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   readonly #weakReads: WeakReads;
   readonly #following: Following;
   #leader: Leader | null = null;
+  /** The newest list of replicas that was seen, whether this life is on it or not. */
+  #list: Pick<ClusterConfig, 'epoch' | 'version'> = { epoch: 0, version: 0 };
   /** `Lead` calls that wait for the epoch's own entry to commit. */
   #leadCalls: number[] = [];
 
@@ -123,8 +126,9 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       case 'persisted':
         return this.#onPersisted(input.number, outputs);
       case 'admit':
+        return this.#onAdmit(input.call, input.request, outputs);
       case 'learnerUp':
-        throw new Error(`${input.kind} is not handled yet`);
+        return this.#leader?.onLearnerUp(input.incarnation);
       case 'peerUp':
         return this.#leader?.onPeerUp(input.replica);
       case 'clientGone':
@@ -270,11 +274,16 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     if (frame.clusterId !== node.options.clusterId || frame.epoch < node.epoch) return;
     // Only the life that the configuration names has a place in the list: any other, and one that knows no configuration
-    // yet, would be counted as a replica that it is not (P7).
-    if (node.config?.replicas[node.index]?.incarnation !== node.options.incarnation) return;
+    // yet, would be counted as a replica that it is not (P7). One that is brought up to date is addressed by its life.
+    if (frame.learner === 0 ? !this.#isNamed() : frame.learner !== node.options.incarnation) return;
     if (frame.epoch > node.epoch) this.#becomeFollower(frame.epoch);
     if (this.#leader !== null) throw new Error(`two leaders in epoch ${node.epoch}: ${node.index} and ${frame.leader}`);
     this.#following.onReplicate(frame);
+  }
+
+  #isNamed(): boolean {
+    const { config, index, options } = this.#node;
+    return config?.replicas[index]?.incarnation === options.incarnation;
   }
 
   #onReplicated(frame: ReplicateResponse): void {
@@ -298,15 +307,41 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   #onConfig(config: ClusterConfig): void {
     const node = this.#node;
-    const member = config.replicas.find(({ id }) => id === node.options.id);
-    if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || member === undefined) return;
+    const known = this.#list.epoch === config.epoch ? this.#list.version : 0;
+    if (config.clusterId !== node.options.clusterId || config.epoch < node.epoch || config.version < known) return;
+    this.#list = config;
     // A place in the list is one life's: another one of the same name has not what that one promised to hold (B6, P7).
-    if (member.incarnation !== node.options.incarnation) return;
+    const member = config.replicas.find(({ incarnation }) => incarnation === node.options.incarnation);
+    if (member === undefined) return this.#onLeftOut();
     if (config.epoch > node.epoch) this.#becomeFollower(config.epoch);
+    const isExchanged = this.#leader !== null && config.version > known;
     node.config = config;
-    node.index = member.index;
+    if (node.index !== member.index) this.#onPlace(member.index);
+    if (isExchanged) this.#leader?.onMembers(config);
     if (config.status === EpochStatus.open) node.openSlot = config.openSlot;
     this.#weakReads.retry();
+  }
+
+  /** Frames under way to clients would speak for another place. */
+  #onPlace(index: number): void {
+    this.#node.index = index;
+    this.#node.replies.clear();
+    this.#node.acks.clear();
+  }
+
+  /** Another life has the place: what this one holds counts for nobody any more, so it acknowledges nothing (P7). */
+  #onLeftOut(): void {
+    if (this.#node.config === null) return;
+    this.#becomeFollower(this.#node.epoch);
+    this.#node.config = null;
+  }
+
+  #onAdmit(call: number, request: AdmitRequest, outputs: ReplicaOutput[]): void {
+    const node = this.#node;
+    if (this.#leader !== null && request.clusterId === node.options.clusterId) {
+      return this.#leader.onAdmit(call, request);
+    }
+    outputs.push({ kind: 'admitted', call, response: { epoch: node.epoch, matchSlot: 0 } });
   }
 
   #onFence(call: number, request: FenceRequest, outputs: ReplicaOutput[]): void {
@@ -374,6 +409,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     const node = this.#node;
     node.epoch = epoch;
     node.openSlot = 0;
+    this.#leader?.close();
     this.#leader = null;
     this.#leadCalls = [];
     this.#following.begin();

@@ -1,7 +1,7 @@
 // The decisions of a replica on which safety hangs, as pure functions in one object. The core asks them and nobody
 // else; the simulator's canaries replace one at a time to prove that the checkers would notice.
 
-import type { Command, WeakRead } from '../messages.js';
+import type { Command, ReplicateResponse, WeakRead } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 import type { SessionSet } from '../session-set.js';
 import type { Pending } from './overlay.js';
@@ -61,6 +61,30 @@ export interface ReplicaRules {
   mayLead(epoch: number, ledEpoch: number): boolean;
   /** E4–E6: whether the applied state may answer a weak read. */
   mayAnswerWeak(read: WeakRead, state: AppliedPosition): boolean;
+  /** P7: whether an answer comes from that life. Another life of the same place has not what this one has. */
+  isOfLife(frame: ReplicateResponse, life: FollowerLife): boolean;
+  /**
+   * D10: how far a place of the list counts, where its member has reached `named` and others are on their way to take it.
+   * One that may be in the record already counts together with the member: a majority must hold under either list.
+   */
+  reachedAtPlace(named: number, joining: readonly JoiningLife[]): number;
+  /** P7: whether a life that reached `match` may take the place of a member that helped to commit up to `countedSlot`. */
+  mayJoin(match: number, countedSlot: number): boolean;
+  /** Whether a part of a snapshot is the one that follows on `received` parts. */
+  isNextPart(number: number, received: number): boolean;
+}
+
+/** One life of a follower and the place in the list that it has or is to take. */
+export interface FollowerLife {
+  index: number;
+  incarnation: number;
+}
+
+/** A life that is to take a place. */
+export interface JoiningLife {
+  reached: number;
+  /** The coordinator was told, or is about to be told, that it may be written into the record. */
+  mayBeNamed: boolean;
 }
 
 /** What a weak read is held against. */
@@ -95,6 +119,11 @@ export const replicaRules: ReplicaRules = {
   mayAnswerInquiry: (isKept) => isKept,
   maySpeak: (epoch, kept) => kept >= epoch,
   mayLead: (epoch, ledEpoch) => epoch > ledEpoch,
+  isOfLife: (frame, life) => frame.incarnation === life.incarnation,
+  reachedAtPlace: (named, joining) =>
+    joining.reduce((least, { reached, mayBeNamed }) => (mayBeNamed ? Math.min(least, reached) : least), named),
+  mayJoin: (match, countedSlot) => match >= countedSlot,
+  isNextPart: (number, received) => number === received,
   mayAnswerWeak(read, { epoch, openSlot, appliedSlot, sessionSeq }) {
     // A token of a later epoch, brought from another session, has seen what this replica cannot know of yet.
     if (read.tokenEpoch > epoch) return false;

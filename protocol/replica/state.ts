@@ -3,11 +3,20 @@
 
 import type { Command, SessionRange, WriteResult } from '../messages.js';
 import { SessionSet } from '../session-set.js';
-import { DedupTable } from './dedup.js';
+import { DedupTable, type SessionRecord } from './dedup.js';
 import { decideResult, keysOf, mutationValue } from './execute.js';
 import type { ReplicaImage } from './persistence.js';
 import type { ReplicaRules } from './rules.js';
-import { Store, type Version } from './store.js';
+import { type FrozenShard, Store, type Version } from './store.js';
+
+/** The state of one slot, which stays readable while the replica goes on. */
+export interface FrozenState {
+  readonly slot: number;
+  readonly shards: readonly FrozenShard[];
+  readonly sessions: Iterable<readonly [number, SessionRecord]>;
+  /** All sessions that have ended. */
+  readonly ended: SessionRange[];
+}
 
 /** The hash of the state is remembered at slots that are multiples of this, so that replicas can be compared. */
 const HASHED_SLOTS = 1024;
@@ -43,6 +52,28 @@ export class AppliedState {
     return this.#appliedSlot;
   }
 
+  /** The state as it is now, for readers that take their time; freezing anew ends what was frozen before. */
+  freeze(): FrozenState {
+    return {
+      slot: this.#appliedSlot,
+      shards: this.store.freeze(),
+      sessions: this.dedup.freeze(),
+      ended: this.ended.toRanges(),
+    };
+  }
+
+  /** Nobody reads what was frozen any more. */
+  thaw(): void {
+    this.store.thaw();
+    this.dedup.thaw();
+  }
+
+  /** Everything was put into store and dedup table: from now on this is the state of `slot`. */
+  finishLoading(slot: number): void {
+    this.#appliedSlot = slot;
+    this.#rememberHash();
+  }
+
   /** Newest remembered hash; slot 0 as long as there is none. Equal on replicas whose state at that slot is equal. */
   get stateHash(): StateHash {
     return this.#stateHash;
@@ -66,8 +97,7 @@ export class AppliedState {
     this.store.loadForgottenSlots(kept.forgottenSlots);
     for (const [session, record] of kept.sessions) this.dedup.load(session, record);
     for (const range of kept.expired) this.ended.addRange(range);
-    this.#appliedSlot = kept.slot;
-    this.#rememberHash();
+    this.finishLoading(kept.slot);
   }
 
   /** Begins to note what changes, in keys and in sessions. */

@@ -27,6 +27,16 @@ interface Shard {
   tombstones: Set<string>;
   /** Highest slot of a tombstone that was forgotten: the version of every key of the shard that is simply not there. */
   forgottenSlot: number;
+  /** Somebody reads the maps as they are now: whoever changes them takes copies first. */
+  isFrozen: boolean;
+}
+
+/** The keys of a store as they were when it was frozen. */
+export interface FrozenShard {
+  readonly versions: ReadonlyMap<string, Version>;
+  /** Deleted keys, oldest first. */
+  readonly tombstones: ReadonlySet<string>;
+  readonly forgottenSlot: number;
 }
 
 /** Where a paged read stopped. */
@@ -55,7 +65,7 @@ export class Store {
 
   constructor(shards: number) {
     for (let i = 0; i < shards; i++) {
-      this.#shards.push({ versions: new Map(), tombstones: new Set(), forgottenSlot: 0 });
+      this.#shards.push({ versions: new Map(), tombstones: new Set(), forgottenSlot: 0, isFrozen: false });
     }
   }
 
@@ -82,6 +92,7 @@ export class Store {
   /** Sets or, with null, deletes a key. A version is never changed afterwards, so whoever has one may keep it. */
   write(key: string, version: Version): void {
     const shard = this.#shardOf(key);
+    if (shard.isFrozen) thawShard(shard);
     const before = shard.versions.get(key);
     this.#changed?.add(key);
     this.#hash = (this.#hash + hashVersion(key, version) - (before === undefined ? 0 : hashVersion(key, before))) >>> 0;
@@ -96,6 +107,23 @@ export class Store {
       this.#index.add(key);
       if (before !== undefined) shard.tombstones.delete(key);
     }
+  }
+
+  /**
+   * The keys as they are now, for a reader that takes its time: a shard is copied when it is written to next. What was
+   * frozen before stays readable, but `thaw` spares the copies only once.
+   */
+  freeze(): FrozenShard[] {
+    return this.#shards.map((shard) => {
+      shard.isFrozen = true;
+      const { versions, tombstones, forgottenSlot } = shard;
+      return { versions, tombstones, forgottenSlot };
+    });
+  }
+
+  /** Nobody reads what was frozen any more. */
+  thaw(): void {
+    for (const shard of this.#shards) shard.isFrozen = false;
   }
 
   /** Entries from `start` (inclusive) to `end` (exclusive, empty for none), at least one if there is any. */
@@ -168,4 +196,10 @@ export class Store {
     if (shard === undefined) throw new Error(`no shard for key of ${key.length} bytes`);
     return shard;
   }
+}
+
+function thawShard(shard: Shard): void {
+  shard.versions = new Map(shard.versions);
+  shard.tombstones = new Set(shard.tombstones);
+  shard.isFrozen = false;
 }

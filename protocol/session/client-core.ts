@@ -5,7 +5,7 @@
 import type { Answer, ClientInput, ClientOutput, Core } from '../core.js';
 import { unreachable } from '../core.js';
 import type { AckBatch, ClusterConfig, RecordResponse, Refusal, SessionResponse } from '../messages.js';
-import { EpochStatus, RefusalCode } from '../messages.js';
+import { EpochStatus, isNewerConfig, RefusalCode } from '../messages.js';
 import { createQuorums, type Quorums } from '../quorum.js';
 import type { ClientContext, ClientCoreOptions, ClientCounts } from './context.js';
 import { Outbox } from './outbox.js';
@@ -123,8 +123,7 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
         this.#writes.onReplicaUp(input.replica);
         return this.#reads.onReplicaUp(input.replica);
       case 'replicaDown':
-        context.replicasUp &= ~(1 << input.replica);
-        return;
+        return this.#onReplicaDown(input.replica);
       case 'witnessUp':
         context.witnessesUp |= 1 << input.witness;
         this.#writes.onWitnessUp(input.witness);
@@ -148,8 +147,8 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
   #onConfig(config: ClusterConfig): void {
     const context = this.#context;
     const isNewer = config.epoch > context.config.epoch;
-    const opens = config.epoch === context.config.epoch && !context.isServing && config.status === EpochStatus.open;
-    if (config.clusterId !== context.options.clusterId || !(isNewer || opens)) return;
+    if (config.clusterId !== context.options.clusterId || !isNewerConfig(config, context.config)) return;
+    if (!isNewer && context.isServing) return this.#onMembers(config);
     if (isNewer) context.counts.epochChanges++;
     context.config = config;
     context.quorums = quorumsOf(config);
@@ -161,6 +160,20 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     this.#writes.sendAll();
     this.#reads.sendAll();
     this.#upkeep.sendAll();
+  }
+
+  /** Members were exchanged within the epoch (D10): what the former ones said of weak writes holds for them alone. */
+  #onMembers(config: ClusterConfig): void {
+    const context = this.#context;
+    const { replicas } = context.config;
+    const exchanged = config.replicas.filter(({ index, incarnation }) => replicas[index]?.incarnation !== incarnation);
+    context.config = config;
+    context.outbox.follow(config);
+    for (const { index } of exchanged) {
+      for (const session of context.sessions.values()) session.forgetHolder(index);
+      this.#writes.onReplicaUp(index);
+      this.#reads.onReplicaUp(index);
+    }
   }
 
   #onCloseSession(id: number): void {
@@ -237,6 +250,12 @@ export class ClientCore implements Core<ClientInput, ClientOutput> {
     for (const notice of batch.commitNotices) this.#writes.onCommitNotice(notice, batch.epoch, true);
     if (batch.epoch !== context.config.epoch) return this.#noteForeignEpoch(batch.epoch);
     for (const ack of batch.weakAcks) this.#writes.onWeakAck(ack, batch.replica, true);
+  }
+
+  /** E8: a process that ended took along what it held, also where its life goes on with what is on its disk. */
+  #onReplicaDown(replica: number): void {
+    this.#context.replicasUp &= ~(1 << replica);
+    for (const session of this.#context.sessions.values()) session.forgetHolder(replica);
   }
 
   #onBind(replica: number): void {

@@ -57,6 +57,11 @@ export class Outbox {
     this.#witnesses.clear();
   }
 
+  /** Other members in the same epoch. */
+  follow(config: ClusterConfig): void {
+    this.#config = config;
+  }
+
   write(replica: number, write: Write, bytes: number): void {
     this.#replicas.for(replica, bytes).writes.push(write);
   }

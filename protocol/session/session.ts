@@ -150,6 +150,11 @@ export class ClientSession {
     }
   }
 
+  /** Another life has the place of this replica, or another process: it holds nothing of what the former one held. */
+  forgetHolder(replica: number): void {
+    for (const op of this.writes) op.holders &= ~(1 << replica);
+  }
+
   /** Takes writes up to `through` out of the write set and returns them, in seq order. Repeating is harmless. */
   clearThrough(through: number): WriteOperation[] {
     const cleared: WriteOperation[] = [];

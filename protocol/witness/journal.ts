@@ -1,8 +1,7 @@
 // What a witness still has to keep: gathers what changed in a turn, makes one batch of it, and knows whether everything
 // that answers rest on would be found again. Knows neither the disk nor what the answers are.
 
-import type { KeptInquiry } from '../inquiry.js';
-import type { CheckedWrite } from '../messages.js';
+import type { CheckedWrite, Inquiry } from '../messages.js';
 import type { WitnessBatch, WitnessPromises } from './persistence.js';
 
 /** Changes of one witness on their way to its disk. Batches are lost only with all that come after them. */
@@ -12,13 +11,15 @@ export class WitnessJournal {
   #removed: number[] = [];
   /** Committed watermark by session. */
   #sessions = new Map<number, number>();
+  #asked: Inquiry | undefined;
   #isFresh = false;
   #hasPromised = false;
-  #asked: KeptInquiry | undefined;
   /** Number of the newest batch. */
   #newest = 0;
   /** Newest batch that keeps something which answers rest on; ≤ `#newest`. */
   #binding = 0;
+  /** Newest batch that keeps what the leader asks about; ≤ `#newest`. */
+  #asking = 0;
   /** Newest batch that is kept, and with it all before it; ≤ `#newest`. */
   #kept = 0;
 
@@ -33,6 +34,11 @@ export class WitnessJournal {
   /** Whether all batches that answers rest on are kept. */
   get isKept(): boolean {
     return this.#kept >= this.#binding;
+  }
+
+  /** Whether what the leader asks about would be found again. */
+  get keepsAsked(): boolean {
+    return this.#asked === undefined && this.#kept >= this.#asking;
   }
 
   /** Batches that are not known to be kept. */
@@ -54,14 +60,14 @@ export class WitnessJournal {
     this.#sessions.set(session, committedThrough);
   }
 
+  /** The leader asks about other sessions than before. */
+  noteAsked(inquiry: Inquiry): void {
+    this.#asked = inquiry;
+  }
+
   /** The promises changed. */
   notePromises(): void {
     this.#hasPromised = true;
-  }
-
-  /** The leader asks about other sessions than before. */
-  noteAsked(asked: KeptInquiry): void {
-    this.#asked = asked;
   }
 
   /** The pool begins anew: what was there before is not needed any more, nor what was to be kept of it. */
@@ -72,10 +78,12 @@ export class WitnessJournal {
 
   /** Everything since the last batch as the next one; undefined if nothing changed. */
   take(promises: WitnessPromises): WitnessBatch | undefined {
-    const isBinding = this.#added.size > 0 || this.#isFresh || this.#hasPromised || this.#asked !== undefined;
-    if (!isBinding && this.#removed.length === 0 && this.#sessions.size === 0) return undefined;
+    const isBinding = this.#added.size > 0 || this.#isFresh || this.#hasPromised;
+    const hasMore = this.#removed.length > 0 || this.#sessions.size > 0 || this.#asked !== undefined;
+    if (!isBinding && !hasMore) return undefined;
     const number = ++this.#newest;
     if (isBinding) this.#binding = number;
+    if (this.#asked !== undefined) this.#asking = number;
     const batch = {
       number,
       promises,
@@ -98,8 +106,8 @@ export class WitnessJournal {
     this.#added = new Map();
     this.#removed = [];
     this.#sessions = new Map();
+    this.#asked = undefined;
     this.#isFresh = false;
     this.#hasPromised = false;
-    this.#asked = undefined;
   }
 }

@@ -1,8 +1,7 @@
 // What a witness in durability `disk` keeps through its end, and what it begins from afterwards; see
 // replica/persistence.ts.
 
-import type { KeptInquiry } from '../inquiry.js';
-import type { CheckedWrite, SessionWatermark } from '../messages.js';
+import type { CheckedWrite, Inquiry, SessionWatermark } from '../messages.js';
 
 /** Where the life of a witness stands (B5). */
 export interface WitnessPromises {
@@ -36,16 +35,16 @@ export interface WitnessBatch {
   removed: number[];
   /** Sessions whose committed watermark moved; 0 for one that ended. */
   sessions: SessionWatermark[];
-  /** What the leader asks about now (F5). Undefined if that did not change. */
-  asked: KeptInquiry | undefined;
+  /** What the leader asks about now (F5); undefined if that did not change. */
+  asked: Inquiry | undefined;
 }
 
 /** What was found when the process began. */
 export interface WitnessImage {
   promises: WitnessPromises;
-  /** Undefined if nothing was ever asked. */
-  asked: KeptInquiry | undefined;
   /** In order of arrival. */
   entries: Iterable<KeptWrite>;
   sessions: Iterable<SessionWatermark>;
+  /** What the leader asked about last; undefined if nothing in this life. */
+  asked: Inquiry | undefined;
 }

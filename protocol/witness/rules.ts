@@ -20,10 +20,14 @@ export interface WitnessRules {
   watermarkAfterReject(seq: number, watermark: number): number;
   /**
    * B5, C6: whether an answer may leave; `isKept` if a process that began anew would find everything it rests on. What
-   * the leader is told as stale it orders like any proposal, whether the witness remembers it or not; but what it is told
-   * in answer to an inquiry rests on nothing being taken in from then on (F5).
+   * the leader is told as stale it orders like any proposal, whether the witness remembers it or not.
    */
   mayLeave(answer: WitnessOutput, isKept: boolean): boolean;
+  /**
+   * F5: whether the leader may be told what is held of sessions that it asks about; `isKept` if a process that began anew
+   * would know that it asked. It would take in more of them otherwise, and all of that would be dropped.
+   */
+  mayAnswerInquiry(isKept: boolean): boolean;
 }
 
 /** The rules as they are. */
@@ -37,6 +41,6 @@ export const witnessRules: WitnessRules = {
   isCommitted: (seq, committedThrough) => seq <= committedThrough,
   mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
-  mayLeave: (answer, isKept) =>
-    isKept || answer.kind === 'callRefused' || (answer.kind === 'collected' && answer.frame.inquiry === 0),
+  mayLeave: ({ kind }, isKept) => isKept || kind === 'collected' || kind === 'callRefused',
+  mayAnswerInquiry: (isKept) => isKept,
 };

@@ -13,7 +13,6 @@ import {
   type CommandId,
   type EndRequest,
   type GetRecoveryDataRequest,
-  type Inquiry,
   type ReadCheck,
   type RecordRequest,
   type RecordResponse,
@@ -263,12 +262,8 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     if (frame.leader !== this.#leader) return;
     for (const { session, committedThrough } of frame.committed) this.#collect(session, committedThrough);
     for (const session of frame.expired) this.#pool.end(session);
-    if (frame.inquiry !== undefined) this.#onInquiry(frame.inquiry);
-  }
-
-  #onInquiry(inquiry: Inquiry): void {
-    this.#asked.onInquiry(inquiry);
-    if (this.#asked.isNew) this.#journal?.noteAsked(this.#asked.take(this.#epoch));
+    const { inquiry } = frame;
+    if (inquiry !== undefined && this.#asked.onInquiry(inquiry)) this.#journal?.noteAsked(inquiry);
   }
 
   #collect(session: number, through: number): void {
@@ -356,10 +351,11 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
 
   #onTurnEnd(outputs: WitnessOutput[]): void {
     const { clusterId, incarnation } = this.#options;
-    if (this.#asked.isOwed && !this.#sealed) {
+    const mayAnswer = this.#options.rules.mayAnswerInquiry(this.#journal?.keepsAsked ?? true);
+    if (this.#asked.isOwed && !this.#sealed && mayAnswer) {
       const { number, held } = this.#asked.answer((session, limit) => this.#pool.of(session, limit));
       const frame = { clusterId, epoch: this.#epoch, witness: this.#index, incarnation, stale: held, inquiry: number };
-      this.#answer({ kind: 'collected', frame }, outputs);
+      outputs.push({ kind: 'collected', frame });
     }
     if (this.#staleDue.length > 0) {
       const frame = {
@@ -405,7 +401,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     this.#sealed = isSealed;
     this.#index = index;
     this.#leader = leader;
-    if (image.asked?.epoch === epoch && !isSealed) this.#asked.restore(image.asked);
+    if (image.asked !== undefined) this.#asked.resume(image.asked);
     this.#pool.restore(image, (write) => this.#copy(write));
   }
 }

@@ -1,4 +1,4 @@
-// What the coordinator says to nodes: fence, lead; seal, recovery data, start. One channel per address, one attempt per
+// What the coordinator says to nodes: fence, lead, admit; seal, recovery data, start. One channel per address, one attempt per
 // call; who is called again, and when, is the core's business.
 
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -6,6 +6,8 @@ import { ReplicaClient } from '../../proto/gen/curpho/v1/replica.js';
 import { WitnessClient } from '../../proto/gen/curpho/v1/witness.js';
 import { commandBytes } from '../../protocol/command.js';
 import type {
+  AdmitRequest,
+  AdmitResponse,
   FenceRequest,
   FenceResponse,
   GetRecoveryDataRequest,
@@ -27,6 +29,8 @@ const REPLAY_BYTES_PER_MS = 16_384;
 // A whole pool, which may be many megabytes.
 const RECOVERY_DATA_MS = 10_000;
 const CALL_MS = 2000;
+// Bringing a replica up to date takes as long as its copy of everything takes; the call is made again until it is there.
+const ADMIT_MS = 60_000;
 
 type Callback<T> = (error: ServiceError | null, response: T) => void;
 type Options = { deadline: number };
@@ -48,6 +52,13 @@ export class NodeCalls {
     const bytes = request.replay.reduce((sum, { command }) => sum + (command ? commandBytes(command) : 0), 0);
     return call(LEAD_MS + Math.ceil(bytes / REPLAY_BYTES_PER_MS), (options, done: Callback<LeadResponse>) =>
       client.lead(request, new Metadata(), options, done),
+    );
+  }
+
+  admit(address: string, request: AdmitRequest): Promise<AdmitResponse> {
+    const client = this.#replica(address);
+    return call(ADMIT_MS, (options, done: Callback<AdmitResponse>) =>
+      client.admit(request, new Metadata(), options, done),
     );
   }
 

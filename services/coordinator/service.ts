@@ -10,7 +10,12 @@ import {
 } from '../../proto/gen/curpho/v1/coordinator.js';
 import { statusOf } from '../../proto/status.js';
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator-core.js';
-import type { CoordinatorInput, CoordinatorOutput, StoredRecord } from '../../protocol/coordinator/types.js';
+import type {
+  CoordinatorInput,
+  CoordinatorOutput,
+  CoordinatorRecord,
+  StoredRecord,
+} from '../../protocol/coordinator/types.js';
 import { unreachable } from '../../protocol/core.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
@@ -116,7 +121,10 @@ export class CoordinatorService implements OpenService {
     const bound = await bindServer(this.#server, this.#config.listen);
     this.#address = this.#config.advertise || bound;
     this.#identity.node ||= `${this.role}@${this.#address}`;
-    this.#sightings.subscribe((sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }));
+    this.#sightings.subscribe(
+      (sighting) => this.#loop.push({ kind: 'nodeSeen', ...sighting }),
+      () => this.#loop.push({ kind: 'cutOff' }),
+    );
     this.#loop.start();
     this.#store.watch((stored) => this.#onRead(stored)).catch(this.#onStoreFailed);
     void this.#followConnection();
@@ -127,6 +135,7 @@ export class CoordinatorService implements OpenService {
     this.#isClosed = true;
     this.#health.setServing(false);
     this.#loop.close();
+    this.#sightings.close();
     this.#store.close();
     this.#watchers.close();
     this.#calls.close();
@@ -203,10 +212,7 @@ export class CoordinatorService implements OpenService {
         this.#store.read().then((stored) => this.#onRead(stored), this.#onStoreFailed);
         return;
       case 'writeRecord':
-        this.#store.write(output.expectedRevision, output.record).then((revision) => {
-          this.#loop.push(revision === null ? { kind: 'recordConflict' } : { kind: 'recordWritten', revision });
-        }, this.#onStoreFailed);
-        return;
+        return this.#writeRecord(output.expectedRevision, output.record);
       case 'nodeSeen':
         return this.#sightings.publish({ clusterId: output.clusterId, node: output.node, report: output.report });
       case 'stateDiffers':
@@ -243,10 +249,14 @@ export class CoordinatorService implements OpenService {
           attempt: output.attempt,
           response,
         }));
+      case 'admit':
+        return this.#onCall(output, this.#calls.admit(output.address, output.request), (response) => ({
+          kind: 'admitted',
+          attempt: output.attempt,
+          response,
+        }));
       case 'waiting':
-        if (output.detail === '') this.log.info('the cluster has what it waited for');
-        else this.log.warn({ detail: output.detail }, 'the cluster waits');
-        return;
+        return this.#sayWaiting(output.detail);
       case 'halt':
         throw new Error(output.detail);
       case 'currentConfig':
@@ -264,6 +274,17 @@ export class CoordinatorService implements OpenService {
     }
   }
 
+  #writeRecord(expectedRevision: number, record: CoordinatorRecord): void {
+    this.#store.write(expectedRevision, record).then((revision) => {
+      this.#loop.push(revision === null ? { kind: 'recordConflict' } : { kind: 'recordWritten', revision });
+    }, this.#onStoreFailed);
+  }
+
+  #sayWaiting(detail: string): void {
+    if (detail === '') this.log.info('the cluster has what it waited for');
+    else this.log.warn({ detail }, 'the cluster waits');
+  }
+
   /** Healthy means that nodes can register, not that an epoch is open: nodes may be started only once this is healthy. */
   #onRead(stored: StoredRecord): void {
     this.#loop.push({ kind: 'recordRead', stored });
@@ -273,7 +294,9 @@ export class CoordinatorService implements OpenService {
   /** A server that lost its bucket is told what this coordinator knows: the core writes what it reads differently. */
   async #followConnection(): Promise<void> {
     for await (const event of this.#connection.status()) {
-      if (event.type !== 'reconnect' || this.#isClosed) continue;
+      if (this.#isClosed) continue;
+      if (event.type === 'disconnect' || event.type === 'reconnect') this.#loop.push({ kind: 'cutOff' });
+      if (event.type !== 'reconnect') continue;
       this.#store.renew();
       this.#store.read().then((stored) => this.#onRead(stored), this.#onStoreFailed);
     }
@@ -337,6 +360,7 @@ function createCore(config: CoordinatorConfig, name: string): CoordinatorCore {
       heartbeatUs: HEARTBEAT_US,
       livenessUs: LIVENESS_US,
       retryUs: RETRY_US,
+      replaceAfterUs: config.replaceAfter * 1_000_000,
     });
   } catch (error) {
     throw error instanceof RangeError ? new ConfigError(error.message) : error;

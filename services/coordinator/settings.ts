@@ -26,6 +26,12 @@ export const coordinatorSettings = {
     max: 15,
     fallback: 0,
   }),
+  replaceAfter: integerSetting({
+    about: 'Seconds that a replica may be gone before a registered one that is no member takes its place',
+    min: 1,
+    max: 86_400,
+    fallback: 10,
+  }),
   sessionLimit: integerSetting({
     about: 'Sessions that may ever be opened in the life of the cluster',
     min: 1,

@@ -32,10 +32,17 @@ const sightingSchema = z.object({
   }),
 });
 
+/** After this long without what was published last, or anything else, sightings do not come through. */
+const ECHO_MS = 1000;
+const CHECK_MS = 100;
+
 /** The sightings of the coordinators that share a bucket. */
 export class Sightings {
   readonly #connection: NatsConnection;
   readonly #subject: string;
+  #checker: NodeJS.Timeout | null = null;
+  /** When the first sighting was published of which nothing came back; null if there is none. */
+  #awaitedMs: number | null = null;
 
   constructor(options: { connection: NatsConnection; bucket: string }) {
     this.#connection = options.connection;
@@ -44,20 +51,34 @@ export class Sightings {
 
   /** Tells the others; nothing happens while NATS is away. */
   publish(sighting: Sighting): void {
-    if (!this.#connection.isClosed()) this.#connection.publish(this.#subject, JSON.stringify(sighting));
+    if (this.#connection.isClosed()) return;
+    this.#awaitedMs ??= performance.now();
+    this.#connection.publish(this.#subject, JSON.stringify(sighting));
   }
 
-  /** Hears all of them, its own included; what is malformed is dropped. Ends with the connection. */
-  subscribe(onSeen: (sighting: Sighting) => void): void {
+  /**
+   * Hears all of them, its own included; what is malformed is dropped. While nothing comes back of what it publishes, NATS
+   * is away or halted and `onCutOff` is called again and again.
+   */
+  subscribe(onSeen: (sighting: Sighting) => void, onCutOff: () => void): void {
+    this.#checker = setInterval(() => {
+      if (this.#awaitedMs !== null && performance.now() - this.#awaitedMs > ECHO_MS) onCutOff();
+    }, CHECK_MS);
     this.#connection.subscribe(this.#subject, {
       callback: (error, message) => {
         if (error !== null) return;
+        this.#awaitedMs = null;
         const sighting = sightingSchema.safeParse(parseJson(message.string()));
         if (!sighting.success) return;
         const { clusterId, node, report } = sighting.data;
         onSeen({ clusterId, node, report: { ...report, config: report.config } });
       },
     });
+  }
+
+  /** Ends the watch over what comes back; the subscription ends with the connection. */
+  close(): void {
+    if (this.#checker !== null) clearInterval(this.#checker);
   }
 }
 

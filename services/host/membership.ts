@@ -52,7 +52,9 @@ export interface MembershipOptions {
 
 /** What a node says of its state that has none. */
 const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
-const CALL_MS = 2000;
+// Well below the time after which coordinators take a silent node for lost: when one of them is halted, another one has
+// heard the node before that.
+const CALL_MS = 700;
 const FIRST_PAUSE_MS = 25;
 const LAST_PAUSE_MS = 1000;
 const SHORTEST_HEARTBEAT_MS = 10;
@@ -77,6 +79,8 @@ export class Membership {
   private told: Standing;
   /** Of the same, what its next process would know too: only that is said, for whoever hears it counts on it (D9, F8). */
   private kept: Standing;
+  /** The last configuration named this life at another address. */
+  private isMisplaced = false;
   /** What the coordinator answered last. */
   private answered = { epoch: 0, version: 0 };
 
@@ -100,6 +104,7 @@ export class Membership {
     const backoff = new Backoff(FIRST_PAUSE_MS, LAST_PAUSE_MS);
     const nameUntilMs = performance.now() + (this.options.namePatienceMs ?? NAME_PATIENCE_MS);
     for (;;) {
+      const asked = this.current;
       try {
         const response = await this.callRegister();
         if (this.clusterId !== '' && response.clusterId !== this.clusterId) {
@@ -113,7 +118,7 @@ export class Membership {
         const failure = describeFinal(error, this.options);
         const isNameTaken = isServiceError(error) && error.code === status.ALREADY_EXISTS;
         if (failure !== null && !(isNameTaken && performance.now() < nameUntilMs)) throw failure;
-        if (!isNameTaken) this.useNext();
+        if (!isNameTaken) this.leave(asked);
         const pauseMs = backoff.take();
         this.options.log.warn(
           { error: describeError(error), pauseMs },
@@ -145,8 +150,9 @@ export class Membership {
     return this.clients[this.current] as CoordinatorClient;
   }
 
-  private useNext(): void {
-    this.current = (this.current + 1) % this.clients.length;
+  /** Turns away from the coordinator that failed, unless that was done before. */
+  private leave(failed: number): void {
+    if (this.current === failed) this.current = (failed + 1) % this.clients.length;
   }
 
   private callRegister(): Promise<RegisterResponse> {
@@ -164,6 +170,7 @@ export class Membership {
   private readonly beat = (): void => {
     // One at a time: a coordinator that is slow must not be asked more often for it.
     if (this.isBeating || this.isClosed) return;
+    if (this.isMisplaced) return this.registerAgain();
     this.isBeating = true;
     const { nodeId, incarnation, epoch, state } = this.options;
     const life = { clusterId: this.clusterId, nodeId, role: this.role, incarnation };
@@ -175,10 +182,13 @@ export class Membership {
       (lastOpen.epoch > answered.epoch || (lastOpen.epoch === answered.epoch && lastOpen.version > answered.version));
     const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...this.open };
     const request = { ...life, epoch: epoch(), ...(state?.() ?? NO_STATE), ...known };
-    this.client.heartbeat(request, new Metadata(), callOptions(), this.onBeat);
+    const asked = this.current;
+    this.client.heartbeat(request, new Metadata(), callOptions(), (error, response) => {
+      this.onBeat(asked, error, response);
+    });
   };
 
-  private readonly onBeat = (error: ServiceError | null, response?: HeartbeatResponse): void => {
+  private onBeat(asked: number, error: ServiceError | null, response?: HeartbeatResponse): void {
     this.isBeating = false;
     if (this.isClosed) return;
     if (error === null) {
@@ -187,23 +197,34 @@ export class Membership {
     }
     if (error.code === status.NOT_FOUND) {
       // The coordinator started anew and has not heard of this node.
-      this.isBeating = true;
-      this.callRegister().then(
-        ({ sessionFloor }) => {
-          this.isBeating = false;
-          this.noteFloor(sessionFloor);
-          this.beat();
-        },
-        (failure: unknown) => {
-          this.isBeating = false;
-          this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
-        },
-      );
-      return;
+      return this.registerAgain();
     }
     this.options.log.debug({ error: error.message }, 'a heartbeat was lost');
-    this.useNext();
-  };
+    this.leave(asked);
+    if (error.code !== status.DEADLINE_EXCEEDED || this.current === asked) return;
+    // Halted rather than gone: its stream does not break by itself, and time has been lost already.
+    this.watching?.cancel();
+    this.beat();
+  }
+
+  /** Instead of a heartbeat; the next one comes at once, or after its pause if the node was not taken. */
+  private registerAgain(): void {
+    this.isBeating = true;
+    const asked = this.current;
+    this.callRegister().then(
+      ({ sessionFloor }) => {
+        this.isBeating = false;
+        this.isMisplaced = false;
+        this.noteFloor(sessionFloor);
+        this.beat();
+      },
+      (failure: unknown) => {
+        this.isBeating = false;
+        this.leave(asked);
+        this.options.log.warn({ error: describeError(failure) }, 'the coordinator did not take the node back');
+      },
+    );
+  }
 
   private get open(): { openEpoch: number; openVersion: number } {
     const { lastOpen } = this.kept;
@@ -235,13 +256,22 @@ export class Membership {
     const { epoch = 0, version = 0 } = this.told.lastOpen ?? {};
     const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
     if (config.status === EpochStatus.open && isLater) this.keep({ ...this.told, lastOpen: config });
+    this.isMisplaced = this.isNamedElsewhere(config);
     this.options.onConfig(config);
     // What else was written with it, and who listens, is learnt at once rather than at the next heartbeat.
     this.beat();
   }
 
+  /** Whether others look for this life where it is not: it was told to one coordinator, and another one knew better. */
+  private isNamedElsewhere({ replicas, witnesses }: ClusterConfig): boolean {
+    const { address, incarnation } = this.options;
+    const members = this.role === NodeRole.REPLICA ? replicas : witnesses;
+    return members.some((member) => member.incarnation === incarnation && member.address !== address);
+  }
+
   private watch(): void {
     const { nodeId, incarnation } = this.options;
+    const asked = this.current;
     const stream = this.client.watch({ clusterId: this.clusterId, role: this.role, nodeId, incarnation });
     this.watching = stream;
     stream.on('data', (response: WatchResponse) => {
@@ -257,7 +287,7 @@ export class Membership {
       if (this.watching !== stream || this.isClosed) return;
       this.watching = null;
       this.options.log.debug({ reason }, 'the watch broke');
-      this.useNext();
+      this.leave(asked);
       this.watchTimer = setTimeout(() => this.watch(), this.watchBackoff.take());
     };
     stream.on('error', (error) => onOver(error.message));

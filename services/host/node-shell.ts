@@ -74,6 +74,11 @@ export class NodeShell {
     return this.store?.incarnation ?? this.firstLife;
   }
 
+  /** True while nothing can be kept. */
+  get isStoreStuck(): boolean {
+    return this.store?.isStuck === true;
+  }
+
   /** More waits for the disk than should: clients are not to be read. */
   get isStoreBehind(): boolean {
     return this.store !== null && this.store.waitingBytes > this.options.config.storeQueueBytes;
@@ -142,7 +147,7 @@ export class NodeShell {
 
   /** Says how the node is: one that cannot keep anything does not serve. */
   setServing(isServing: boolean): void {
-    this.health.setServing(isServing && this.store?.isStuck !== true);
+    this.health.setServing(isServing && !this.isStoreStuck);
   }
 
   /** Waits, boundedly, until what the node was told so far is kept. Before its streams end, so that answers still leave. */

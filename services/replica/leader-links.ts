@@ -2,10 +2,13 @@
 // it leads, closed when another one does. Frames are bytes here; what they say is the core's business.
 
 import { streamMethods } from '../../proto/codec.js';
-import type { ClusterConfig } from '../../protocol/messages.js';
+import { type ClusterConfig, isNewerConfig, type ReplicaMember } from '../../protocol/messages.js';
 import type { StreamLimits } from '../host/frame-writer.js';
 import type { Log } from '../host/log.js';
 import { PeerStream } from '../host/peer-stream.js';
+
+/** Streams to lives that are to become members; the core has no more of them at a time. */
+const LEARNERS_LIMIT = 4;
 
 /** What the links report. */
 export interface LeaderLinksOptions {
@@ -13,6 +16,8 @@ export interface LeaderLinksOptions {
   log: Log;
   /** The stream to a follower is open; what was sent before may be lost. */
   onReplicaUp: (index: number) => void;
+  /** The same of a life that is to become a member. */
+  onLearnerUp: (incarnation: number) => void;
   /** A follower's frame. A FrameError that this throws costs the follower its stream. */
   onReplicated: (frame: Buffer) => void;
   /** A witness's frame, likewise. */
@@ -95,10 +100,10 @@ export interface LinkStats {
 export class LeaderLinks {
   private readonly replicas: Links;
   private readonly witnesses: Links;
-  private epoch = 0;
-  /** Whether the links were last set up by a configuration that this replica leads. */
-  private isLeading = false;
-  private status = 0;
+  /** Lives that are to become members, by incarnation. */
+  private readonly learners: Links;
+  private admitted: Member[] = [];
+  private config: ClusterConfig | null = null;
 
   /** `self` is the replica itself, in this life. */
   constructor(
@@ -106,30 +111,43 @@ export class LeaderLinks {
     options: LeaderLinksOptions,
   ) {
     this.replicas = new Links('replicate', options, options.onReplicaUp, options.onReplicated);
+    this.learners = new Links('replicate', options, options.onLearnerUp, options.onReplicated);
     // A watermark that a witness misses is made up for by the next one, or by the client's own word in a record.
     this.witnesses = new Links('collect', options, () => undefined, options.onCollected);
   }
 
   /**
    * Opens or closes streams as `config` wants it; an older configuration, or one already followed, changes nothing. The
-   * same epoch comes again when it has opened: its witnesses may have other addresses then.
+   * same epoch comes again when it has opened, its witnesses may have other addresses then, and when a member is exchanged.
    */
   follow(config: ClusterConfig): void {
+    if (this.config !== null && !isNewerConfig(config, this.config)) return;
+    this.config = config;
     const { id, incarnation } = this.self;
     const leader = config.replicas[config.leader];
     const isLeading = leader?.id === id && leader.incarnation === incarnation;
-    const isKnown = config.status <= this.status && isLeading === this.isLeading;
-    if (config.epoch < this.epoch || (config.epoch === this.epoch && isKnown)) return;
-    this.epoch = config.epoch;
-    this.status = config.status;
-    this.isLeading = isLeading;
     this.replicas.follow(isLeading ? config.replicas.filter((member) => member !== leader) : []);
     this.witnesses.follow(isLeading ? config.witnesses : []);
+    // Whoever joined is a member now, or has to be asked for anew.
+    this.admitted = [];
+    this.learners.follow([]);
+  }
+
+  /** Opens a stream to a life that is to become a member; the oldest of many goes. */
+  admit({ address, incarnation }: ReplicaMember): void {
+    if (this.admitted.some(({ index }) => index === incarnation)) return;
+    this.admitted = [...this.admitted, { index: incarnation, address }].slice(-LEARNERS_LIMIT);
+    this.learners.follow(this.admitted);
   }
 
   /** Sends one encoded frame to several followers; those whose link is down miss it. */
   sendReplicate(to: readonly number[], frame: Buffer): void {
     this.replicas.send(to, frame);
+  }
+
+  /** Sends one encoded frame to a life that is to become a member. */
+  sendLearner(incarnation: number, frame: Buffer): void {
+    this.learners.send([incarnation], frame);
   }
 
   /** Sends one encoded frame to several witnesses; those whose link is down miss it. */
@@ -141,12 +159,14 @@ export class LeaderLinks {
   close(): void {
     this.replicas.follow([]);
     this.witnesses.follow([]);
+    this.learners.follow([]);
   }
 
   stats(): LinkStats {
     const stats = { linksUp: 0, linkFramesOut: 0, linkFramesIn: 0, linkBytesOut: 0, linkQueuedFrames: 0 };
     this.replicas.addStats(stats);
     this.witnesses.addStats(stats);
+    this.learners.addStats(stats);
     return stats;
   }
 }

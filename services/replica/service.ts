@@ -13,17 +13,20 @@ import {
   encodeSessionResponse,
   replicaServiceDefinition,
 } from '../../proto/codec.js';
-import { checkWrites } from '../../proto/frame-checks.js';
+import { checkAdmission, checkWrites } from '../../proto/frame-checks.js';
 import { statusOf } from '../../proto/status.js';
 import { type ReplicaInput, type ReplicaOutput, unreachable } from '../../protocol/core.js';
 import { createSessionResponse } from '../../protocol/frames.js';
 import type {
   AckBatch,
+  AdmitRequest,
+  AdmitResponse,
   ClusterConfig,
   FenceRequest,
   FenceResponse,
   LeadRequest,
   LeadResponse,
+  ReplicateRequest,
   SessionRequest,
 } from '../../protocol/messages.js';
 import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
@@ -75,6 +78,8 @@ export async function openReplica(
       service === null ? callback(NOT_REGISTERED) : service.onFence(call, callback),
     lead: (call: ServerUnaryCall<LeadRequest, LeadResponse>, callback: sendUnaryData<LeadResponse>) =>
       service === null ? callback(NOT_REGISTERED) : service.onLead(call, callback),
+    admit: (call: ServerUnaryCall<AdmitRequest, AdmitResponse>, callback: sendUnaryData<AdmitResponse>) =>
+      service === null ? callback(NOT_REGISTERED) : service.onAdmit(call, callback),
   });
   await shell.open();
   const clusterId = await shell.register({
@@ -101,6 +106,7 @@ export class ReplicaService implements OpenService {
   private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
   private readonly leads: HeldCalls<LeadResponse>;
+  private readonly admissions: HeldCalls<AdmitResponse>;
   /** Null in durability `memory`. */
   private readonly persister: Persister<ReplicaBatch, ReplicaOutput> | null;
   private index = 0;
@@ -143,6 +149,7 @@ export class ReplicaService implements OpenService {
         limits,
         log,
         onReplicaUp: (replica) => this.loop.push({ kind: 'peerUp', replica }),
+        onLearnerUp: (learner) => this.loop.push({ kind: 'learnerUp', incarnation: learner }),
         onReplicated: (frame) => this.loop.push({ kind: 'replicated', frame: decodeReplicateResponse(frame) }),
         onCollected: (frame) => this.loop.push({ kind: 'collected', frame: decodeCollectResponse(frame) }),
       },
@@ -152,6 +159,7 @@ export class ReplicaService implements OpenService {
     const nextCall = (): number => ++this.lastCall;
     this.fences = new HeldCalls(nextCall);
     this.leads = new HeldCalls(nextCall);
+    this.admissions = new HeldCalls(nextCall);
     this.useNats(config.natsUrl);
     this.loop.start();
   }
@@ -228,6 +236,15 @@ export class ReplicaService implements OpenService {
     });
   }
 
+  onAdmit(call: ServerUnaryCall<AdmitRequest, AdmitResponse>, callback: sendUnaryData<AdmitResponse>): void {
+    this.admissions.hold(call, callback, (request, number) => {
+      assertCluster(request.clusterId, this.clusterId);
+      checkAdmission(request);
+      if (request.member !== undefined && this.core.isLeader) this.links.admit(request.member);
+      this.loop.push({ kind: 'admit', call: number, request });
+    });
+  }
+
   /** Ends streams and calls, leaves the cluster, closes the server; takes a few seconds at most. */
   async close(): Promise<void> {
     this.shell.leave();
@@ -240,6 +257,7 @@ export class ReplicaService implements OpenService {
     this.leaders.endAll(reason);
     this.fences.refuseAll();
     this.leads.refuseAll();
+    this.admissions.refuseAll();
     await Promise.all([this.shell.close(), this.outbox.bus?.close()]);
   }
 
@@ -295,7 +313,7 @@ export class ReplicaService implements OpenService {
         return this.sendAcks(output.client, output.batch);
       case 'replicate':
         this.traced?.traceReplicate(output.frame);
-        return this.links.sendReplicate(output.to, encodeReplicateRequest(output.frame));
+        return this.sendReplicate(output.to, output.frame);
       case 'replicated':
         this.leaders.reply(encodeReplicateResponse(output.frame));
         return this.traced?.onReplicated();
@@ -305,13 +323,19 @@ export class ReplicaService implements OpenService {
         return this.fences.answer(output.call, output.response);
       case 'led':
         return this.leads.answer(output.call, output.response);
+      case 'admitted':
+        return this.admissions.answer(output.call, output.response);
       case 'persist':
         return this.persister?.persist(output);
-      case 'admitted':
-        throw new Error(`${output.kind} is not handled yet`);
       default:
         return unreachable(output);
     }
+  }
+
+  private sendReplicate(to: readonly number[], frame: ReplicateRequest): void {
+    const bytes = encodeReplicateRequest(frame);
+    if (frame.learner === 0) this.links.sendReplicate(to, bytes);
+    else this.links.sendLearner(frame.learner, bytes);
   }
 
   private sendAcks(client: number, batch: AckBatch): void {

@@ -1,9 +1,8 @@
 // What a witness keeps, as records of a store, and the image that it begins from. Decides nothing.
 
 import { decodeWrite, encodeWrite } from '../../proto/kept-codec.js';
-import type { SessionWatermark } from '../../protocol/messages.js';
+import type { Inquiry, SessionWatermark } from '../../protocol/messages.js';
 import type { KeptWrite, WitnessBatch, WitnessImage, WitnessPromises } from '../../protocol/witness/persistence.js';
-import { decodeInquiry, encodeInquiry } from '../host/store/kept-inquiry.js';
 import { kindKey, numberKey, numberOfKey } from '../host/store/keys.js';
 import type { NodeStore } from '../host/store/node-store.js';
 import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/records.js';
@@ -12,7 +11,7 @@ import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/rec
 export const WITNESS_FORMAT = 1;
 
 /** Kinds of records; those of the pool stand together. */
-const Kind = { promises: 1, write: 2, session: 3, end: 4, asked: 5 } as const;
+const Kind = { promises: 1, write: 2, session: 3, asked: 4, end: 5 } as const;
 
 /** Translates between a witness's batches and images, and the records of one store. */
 export class KeptWitness {
@@ -24,8 +23,13 @@ export class KeptWitness {
   readImage(): WitnessImage | undefined {
     const promises = this.store.get(kindKey(Kind.promises));
     if (promises === undefined) return undefined;
-    const asked = decodeInquiry(this.store.get(kindKey(Kind.asked)));
-    return { promises: decodePromises(promises), asked, entries: this.entries(), sessions: this.sessions() };
+    const asked = this.store.get(kindKey(Kind.asked));
+    return {
+      promises: decodePromises(promises),
+      entries: this.entries(),
+      sessions: this.sessions(),
+      asked: asked && decodeInquiry(asked),
+    };
   }
 
   /** Writes a batch's changes. */
@@ -39,7 +43,13 @@ export class KeptWitness {
       if (committedThrough === 0) changes.delete(key);
       else changes.put(key, this.writer.number(committedThrough).view());
     }
-    if (asked !== undefined) changes.put(kindKey(Kind.asked), encodeInquiry(asked));
+    if (asked !== undefined) changes.put(kindKey(Kind.asked), this.encodeInquiry(asked));
+  }
+
+  private encodeInquiry({ number, sessions }: Inquiry): Buffer {
+    this.writer.number(number);
+    for (const session of sessions) this.writer.number(session);
+    return this.writer.view();
   }
 
   private encodePromises({ epoch, lifeEpoch, isSealed, index, leader }: WitnessPromises): Buffer {
@@ -60,6 +70,13 @@ export class KeptWitness {
     for (const [key, bytes] of this.store.read(kindKey(Kind.session), kindKey(Kind.session + 1)))
       yield { session: numberOfKey(key), committedThrough: new RecordReader(bytes).number() };
   }
+}
+
+function decodeInquiry(bytes: Buffer): Inquiry {
+  const reader = new RecordReader(bytes);
+  const inquiry: Inquiry = { number: reader.number(), sessions: [] };
+  while (!reader.isAtEnd) inquiry.sessions.push(reader.number());
+  return inquiry;
 }
 
 function decodePromises(bytes: Buffer): WitnessPromises {

@@ -282,7 +282,8 @@ export class WitnessService implements OpenService {
 
   private onTurn(): void {
     this.traced?.onTurn();
-    this.clients.setHolding(this.shell.isStoreBehind);
+    // While the disk is full no answer can leave; those to reads would pile up without any bytes that wait for the disk.
+    this.clients.setHolding(this.shell.isStoreBehind || this.shell.isStoreStuck);
     this.shell.setServing(this.core.isRecording);
     this.shell.setEpoch(this.core.epoch);
   }

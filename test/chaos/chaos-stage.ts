@@ -21,7 +21,7 @@ export async function openChaosStage(options: {
   dataDir: string;
   onLog: (line: string) => void;
 }): Promise<ChaosStage> {
-  const { seed, dataDir, onLog } = options;
+  const { seed, durability, dataDir, onLog } = options;
   const random = new Random(seed, 0xd00);
   const doors = new Map<string, NetworkDoor>();
   const coordinators = new Map<string, string>();
@@ -35,7 +35,13 @@ export async function openChaosStage(options: {
     return door.open();
   };
   try {
-    const cluster = await startLocalCluster({ coordinators: 2, dataDir, front, onLog });
+    const cluster = await startLocalCluster({
+      coordinators: 2,
+      dataDir,
+      front,
+      onLog,
+      serviceSettings: { durability },
+    });
     const view = new ClusterView(coordinators);
     const close = async (): Promise<void> => {
       view.close();

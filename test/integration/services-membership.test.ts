@@ -194,6 +194,22 @@ describe('membership', () => {
     assert.equal(coordinator.registrations[1]?.incarnation, 99);
   });
 
+  it('D10: registers again when the record looks for it elsewhere, and for nobody else', async () => {
+    await join().register();
+    membership.start();
+    await eventually('the watch', () => configs.length === 1);
+    const member = { id: 'r0', index: 0, address: '127.0.0.1:6999', incarnation: 98 };
+    const tell = (config: Partial<ClusterConfig>): unknown =>
+      coordinator.watches[0]?.write({ config: { ...CONFIG, ...config } });
+    tell({ version: 2, replicas: [member], witnesses: [{ ...member, incarnation: 99 }] });
+    await eventually('a heartbeat that knows it', () => coordinator.heartbeats.at(-1)?.openVersion === 2);
+    assert.equal(coordinator.registrations.length, 1, 'another life is meant');
+    tell({ version: 3, replicas: [{ ...member, incarnation: 99 }] });
+    await eventually('a second registration', () => coordinator.registrations.length > 1);
+    assert.equal(coordinator.registrations[1]?.address, '127.0.0.1:7001');
+    await eventually('heartbeats again', () => coordinator.heartbeats.at(-1)?.openVersion === 3);
+  });
+
   it('watches again after the coordinator went away', async () => {
     const { address } = coordinator;
     await join().register();

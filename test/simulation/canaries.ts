@@ -66,7 +66,9 @@ function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<Witn
 const CALM: PlanOverrides = {
   ...{ durability: 'memory', witnessCrashes: 0, witnessCrashAtStrike: 0, replicaCrashes: 0, powerLosses: 0 },
   ...{ diskObstructions: 0, spareWitnesses: 0, leaderTransfers: 0, sessionCalls: 0, recordRollbacks: 0 },
-  ...{ witnessRestarts: 0, rebindEveryUs: 0 },
+  ...{ witnessRestarts: 0, rebindEveryUs: 0, spares: 0, replicaRestarts: 0, isolations: 0, siege: 0 },
+  ...{ replicaCrashAtStrike: 0, sessionChurn: 0, silenceEveryUs: 0, clockOffsetUs: 0, clockDrift: 0 },
+  ...{ sessionLeaseUs: 60_000_000, relayAfterUs: 30_000, logEntriesLimit: 262_144 },
 };
 
 /** Leaders fall all the time, and clients with them, so that what only speculation and the witnesses hold matters. */
@@ -162,6 +164,31 @@ const OVERTAKING: PlanOverrides = {
   ...{ latencyUs: 50, latencySpreadUs: 50, announceUs: 60_000, keys: 6, strong: 1, depth: 2 },
   ...{ coordinatorLoss: 0, recordFaults: false },
   faults: { ...NO_FAULTS, tail: 0.4, tailUs: 8000, reorders: true },
+};
+
+/** Followers come, go and are exchanged although they live, while leaders fall; logs are short. */
+const EXCHANGING: PlanOverrides = {
+  ...TURBULENT,
+  durability: 'memory',
+  ...{
+    viewChanges: 4,
+    cutOff: 0.3,
+    clientLossAtStrike: 0.5,
+    announceUs: 60_000,
+    strong: 0.3,
+    keys: 4,
+    coordinators: 2,
+  },
+  ...{
+    spares: 2,
+    replicaRestarts: 6,
+    isolations: 8,
+    logEntriesLimit: 12,
+    logKeptEntries: 2,
+    thinkUs: 3000,
+    siege: 0.9,
+  },
+  faults: { ...NO_FAULTS, drop: 0.05, holdEveryUs: 800, holdUs: 40_000, tail: 0.2, tailUs: 5000 },
 };
 
 /** Operators move the leadership about while replicas lag behind each other. */
@@ -328,6 +355,34 @@ export const CANARIES: readonly Canary[] = [
     { isSealed: (sealed) => sealed >= 1 },
     APART,
   ),
+  replica(
+    'P7: a life that is to join counts before the record names it',
+    { reachedAtPlace: (named, joining) => joining.reduce((most, { reached }) => Math.max(most, reached), named) },
+    EXCHANGING,
+  ),
+  replica(
+    'D10: a place counts by its former member alone until the leader hears of the other list',
+    { reachedAtPlace: (named) => named },
+    { ...EXCHANGING, siege: 1, isolations: 14, announceUs: 200_000 },
+  ),
+  {
+    name: 'P7: a life joins before it has caught up',
+    rules: {
+      replica: { ...replicaRules, mayJoin: () => true },
+      coordinator: { ...coordinatorRules, hasCaughtUp: () => true },
+    },
+    overrides: EXCHANGING,
+  },
+  replica(
+    'P7: an answer of another life of the place is counted',
+    { isOfLife: (frame, life) => frame.incarnation === life.incarnation || frame.replica === life.index },
+    EXCHANGING,
+  ),
+  replica(
+    'P7: a lost part of a snapshot is passed over',
+    { isNextPart: (number, received) => number >= received },
+    EXCHANGING,
+  ),
   coordinator(
     'D1: the replica that is wanted leads although too few logs are as short as its own',
     { mayLead: () => true },
@@ -336,7 +391,7 @@ export const CANARIES: readonly Canary[] = [
   coordinator(
     'D8: a witness takes the place of another within an epoch',
     { replaceWitnesses: replaceWithinEpoch },
-    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3, durability: 'memory' },
+    { ...SPARSE, coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, spareWitnesses: 1, witnessRestarts: 12 },
   ),
   coordinator(
     'F8: session ids are issued by what the record says, although it was put back',

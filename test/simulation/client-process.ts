@@ -3,8 +3,9 @@
 
 import type { ClientInput, ClientOutput, Core } from '../../protocol/core.js';
 import { unreachable } from '../../protocol/core.js';
-import type { SessionRequest } from '../../protocol/messages.js';
+import type { ClusterConfig, SessionRequest } from '../../protocol/messages.js';
 import { describeRecordRequest, describeSessionRequest } from './describe.js';
+import { KnownMembers } from './members.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
 import { copyFrame } from './wire-copy.js';
@@ -18,6 +19,7 @@ export type CallerOutput = Extract<
 /** One client process. */
 export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
   private readonly sentWrites = new Set<string>();
+  private readonly members = new KnownMembers();
 
   constructor(
     readonly id: number,
@@ -28,6 +30,32 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
     super(`c${id}`, world, core);
   }
 
+  /** Streams follow the configuration: one to another process at a place of the list has to be opened first. */
+  protected override onInput(input: ClientInput): void {
+    if (input.kind === 'config') this.follow(input.config);
+  }
+
+  /** Takes over where replicas stand; at first all streams are there. */
+  follow(config: ClusterConfig, isFirst = false): void {
+    const { timeline, random } = this.world;
+    for (const replica of this.members.follow(config) ?? []) {
+      if (isFirst) continue;
+      timeline.after(0, () => this.input({ kind: 'replicaDown', replica }));
+      timeline.after(1 + random.below(5000), () => this.input({ kind: 'replicaUp', replica }));
+    }
+  }
+
+  /** Place of a process in the list that this client knows. */
+  placeOf(process: number): number | undefined {
+    return this.members.placeOf(process);
+  }
+
+  /** Streams to a replica broke, or were opened anew. */
+  replicaInput(kind: 'replicaUp' | 'replicaDown', process: number): void {
+    const replica = this.members.placeOf(process);
+    if (replica !== undefined) this.input({ kind, replica });
+  }
+
   protected override carryOut(output: ClientOutput): void {
     const { world, name } = this;
     switch (output.kind) {
@@ -35,7 +63,9 @@ export class ClientProcess extends SimulatedNode<ClientInput, ClientOutput> {
         const frame = copyFrame(output.frame);
         this.observeWrites(frame, output.to);
         for (const to of output.to) {
-          world.toReplica(name, to, { kind: 'session', frame }, () => describeSessionRequest(frame));
+          world.toReplica(name, this.members.processAt(to), { kind: 'session', frame }, () =>
+            describeSessionRequest(frame),
+          );
         }
         return;
       }

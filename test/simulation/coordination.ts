@@ -9,6 +9,7 @@ import { NodeRole } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { CoordinatorProcess } from './coordinator-process.js';
+import { processOf } from './members.js';
 import { type MemberIdentity, Membership, type NodeReport, type StandingAnswer } from './membership.js';
 import type { CallAnswer, World } from './node.js';
 import { RecordBucket } from './record-bucket.js';
@@ -70,6 +71,32 @@ export class Coordination {
   /** What the record says. */
   get config(): ClusterConfig {
     return this.bucket.stored.record?.config ?? this.first;
+  }
+
+  /** Process that the record wants to lead. */
+  get leaderProcess(): number {
+    const { replicas, leader } = this.config;
+    const member = replicas[leader];
+    return member === undefined ? -1 : processOf(member);
+  }
+
+  /** Members whose named life is there; what the record says is lost is as good as gone. */
+  livingMembers(isAlive: (process: number) => boolean): number[] {
+    return this.config.replicas
+      .filter(({ id, incarnation }) => this.lives.get(id)?.incarnation === incarnation)
+      .map(processOf)
+      .filter(isAlive);
+  }
+
+  /** Whether the process of that name lives this life. */
+  isLife(name: string, incarnation: number): boolean {
+    return this.lives.get(name)?.incarnation === incarnation;
+  }
+
+  /** Whether a process lives under a name that the record gives to another life. */
+  isOutside(name: string): boolean {
+    const life = this.lives.get(name);
+    return !this.config.replicas.some(({ incarnation }) => incarnation === life?.incarnation);
   }
 
   /** Begins a life of a node; all but the first have to be registered. */
@@ -267,6 +294,7 @@ export class Coordination {
       ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1_000_000_000 },
       ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum },
       ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
+      replaceAfterUs: LIVENESS_US,
     };
     return new CoordinatorCore(settings, rules);
   }

@@ -81,6 +81,7 @@ export class CoordinatorProcess extends SimulatedNode<CoordinatorInput, Coordina
       case 'seal':
       case 'recoveryData':
       case 'lead':
+      case 'admit':
       case 'start':
         this.callNode(output);
         return;
@@ -112,7 +113,11 @@ export class CoordinatorProcess extends SimulatedNode<CoordinatorInput, Coordina
     const call = world.nextCall();
     this.attempts.set(call, attempt);
     const index = Number(/\d+/.exec(address)?.[0]);
-    if (output.kind === 'fence') {
+    if (output.kind === 'admit') {
+      const request = copyFrame(output.request);
+      const { id, index: place } = request.member ?? { id: '?', index: -1 };
+      world.toReplica(name, index, { kind: 'admit', call, request }, () => `admit ${id} as ${place}`);
+    } else if (output.kind === 'fence') {
       world.toReplica(name, index, { kind: 'fence', call, request: output.request }, () => 'fence');
     } else if (output.kind === 'lead') {
       const request = copyFrame(output.request);

@@ -128,12 +128,17 @@ export function describeReplicateRequest(frame: ReplicateRequest): string {
         ? `own(e${entry.epoch})`
         : `${describeCommand(entry.command)}:e${entry.epoch}`,
   );
-  return `replicate e${frame.epoch} after ${frame.prevSlot}(e${frame.prevEpoch})${entries} commit ${frame.commitSlot} open ${frame.openSlot} round ${frame.round}${describeInquiry(frame.inquiry)}`;
+  const learner = frame.learner === 0 ? '' : ` to life ${frame.learner}`;
+  const { snapshot } = frame;
+  if (snapshot !== undefined) {
+    return `replicate e${frame.epoch}${learner} part ${snapshot.number}${snapshot.isLast ? ', the last,' : ''} of slot ${snapshot.slot} commit ${frame.commitSlot} round ${frame.round}`;
+  }
+  return `replicate e${frame.epoch}${learner} after ${frame.prevSlot}(e${frame.prevEpoch})${entries} commit ${frame.commitSlot} open ${frame.openSlot} round ${frame.round}${describeInquiry(frame.inquiry)}`;
 }
 
 /** Follower to leader. */
 export function describeReplicateResponse(frame: ReplicateResponse): string {
-  return `replicated e${frame.epoch} ${frame.ok ? 'ok' : 'no'} match ${frame.matchSlot} round ${frame.round}${list('relayed', frame.relayed, describeWrite)} inquiry ${frame.inquiry}`;
+  return `replicated e${frame.epoch} ${frame.ok ? 'ok' : 'no'} match ${frame.matchSlot} round ${frame.round} life ${frame.incarnation}${frame.snapshotSlot === 0 ? '' : ` parts ${frame.snapshotParts} of ${frame.snapshotSlot}`}${list('relayed', frame.relayed, describeWrite)} inquiry ${frame.inquiry}`;
 }
 
 /** Client to witness. */

@@ -8,6 +8,7 @@ import { Interruptions } from './interruptions.js';
 import type { World } from './node.js';
 import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './pairs.js';
 import { ReplicaCrashes } from './replica-crashes.js';
+import { canLose } from './replica-losses.js';
 import type { ReplicaProcess } from './replica-process.js';
 import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
@@ -77,19 +78,13 @@ export class Faults {
   /** Gives the coordinators a reason to change the view; at times the leader is gone for good. */
   strikeLeader(isSecond = false): void {
     const { plan, random, census, timeline } = this.world;
-    const { replicas, clients, coordination } = this.targets;
-    const leader = replicas[coordination.config.leader];
-    const left = replicas.filter(({ isAlive }) => isAlive).length;
-    const canLose = left - 1 > plan.replicas / 2;
-    if (leader?.isAlive === true && canLose && random.chance(isSecond ? Math.sqrt(plan.leaderLoss) : plan.leaderLoss)) {
+    const { replicas, coordination } = this.targets;
+    const leader = replicas[coordination.leaderProcess];
+    const isBearable = leader?.isAlive === true && canLose(this.world, this.targets, leader);
+    const loss = isSecond ? Math.sqrt(plan.leaderLoss) : plan.leaderLoss;
+    if (leader !== undefined && isBearable && random.chance(loss)) {
       census.count('leaderLost');
-      leader.lose();
-      for (const client of clients) {
-        timeline.after(random.below(5000), () => {
-          client.input({ kind: 'replicaDown', replica: leader.index });
-          this.bind(client);
-        });
-      }
+      this.loseReplica(leader);
     }
     if (leader !== undefined && random.chance(plan.cutOff)) this.cutOff(leader);
     if (!isSecond && random.chance(plan.strikesTwice)) {
@@ -105,6 +100,32 @@ export class Faults {
     // Of a loss that nobody notices at once, silence will tell.
     if (leader.isAlive || random.chance(0.7))
       timeline.after(random.below(5000), () => coordination.loseSight(leader.name));
+  }
+
+  /** A replica crashes; clients learn of it, and nothing that was under way to or from it arrives any more. */
+  loseReplica(replica: ReplicaProcess): void {
+    const { timeline, random, network } = this.world;
+    replica.lose();
+    for (const pair of this.pairs) {
+      const [one, other] = namesOf(pair);
+      if (one === replica.name || other === replica.name) network.breakStreams(one, other);
+    }
+    for (const client of this.targets.clients) {
+      timeline.after(random.below(5000), () => {
+        client.replicaInput('replicaDown', replica.index);
+        this.bind(client);
+      });
+    }
+  }
+
+  /** It is there again, as another life. */
+  reviveReplica(replica: ReplicaProcess): void {
+    for (const pair of this.pairs) {
+      const [one, other] = namesOf(pair);
+      if (one !== replica.name && other !== replica.name) continue;
+      this.world.network.restoreStreams(one, other);
+      this.announceUp(pair);
+    }
   }
 
   /** Calls back as soon as a later epoch is open than now, or at `untilUs`. */
@@ -191,9 +212,11 @@ export class Faults {
 
   /** Binds a client to some replica that lives, if any does. */
   bind(client: ClientProcess): void {
-    const alive = this.targets.replicas.filter(({ isAlive }) => isAlive);
-    if (alive.length === 0) return;
-    client.input({ kind: 'bind', replica: this.world.random.pick(alive).index });
+    const places = this.targets.replicas.flatMap(({ isAlive, index }) => {
+      const place = isAlive ? client.placeOf(index) : undefined;
+      return place === undefined ? [] : [place];
+    });
+    if (places.length > 0) client.input({ kind: 'bind', replica: this.world.random.pick(places) });
   }
 
   private crashWitness(witness: WitnessProcess): void {
@@ -263,7 +286,7 @@ export class Faults {
     // A node learns that a client's stream ended only at times before the client is back.
     const isNoticed = random.chance(0.5);
     if (pair.kind === 'clientReplica') {
-      pair.client.input({ kind: 'replicaDown', replica: pair.replica.index });
+      pair.client.replicaInput('replicaDown', pair.replica.index);
       if (isNoticed) pair.replica.input({ kind: 'clientGone', client: pair.client.id });
     } else if (pair.kind === 'clientWitness') {
       const place = this.targets.coordination.placeOf(pair.witness.name);
@@ -277,7 +300,7 @@ export class Faults {
   private announceUp(pair: Pair): void {
     switch (pair.kind) {
       case 'clientReplica':
-        if (pair.replica.isAlive) pair.client.input({ kind: 'replicaUp', replica: pair.replica.index });
+        if (pair.replica.isAlive) pair.client.replicaInput('replicaUp', pair.replica.index);
         return;
       case 'clientWitness': {
         const place = this.targets.coordination.placeOf(pair.witness.name);
@@ -285,8 +308,8 @@ export class Faults {
         return;
       }
       case 'replicas':
-        pair.one.input({ kind: 'peerUp', replica: pair.other.index });
-        pair.other.input({ kind: 'peerUp', replica: pair.one.index });
+        pair.one.peerUp(pair.other.index);
+        pair.other.peerUp(pair.one.index);
         return;
       case 'coordinator':
         return;

@@ -30,7 +30,7 @@ export class Interruptions {
   pause(): void {
     const { random, census, timeline, plan } = this.world;
     const { replicas, witnesses, clients, coordination } = this.targets;
-    const leader = replicas[coordination.config.leader];
+    const leader = replicas[coordination.leaderProcess];
     // Each role as often as the others, and the leader as often as all followers together.
     const [kind, candidates] = random.pick([
       ['pauseLeader', leader === undefined ? [] : [leader]],

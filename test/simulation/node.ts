@@ -46,13 +46,15 @@ export interface World {
   publish(from: string, id: number, input: ClientInput, describe: () => string): void;
   /** Answers a call of the coordinator. */
   answerCall(from: string, output: CallAnswer): void;
+  /** A leader told a coordinator that a life may take its place. */
+  onAdmitted(leader: number): void;
   /** A client asks coordinators for a configuration of this epoch or a later one. */
   wantConfig(client: number, epoch: number): void;
 }
 
 /** What answers a call of the coordinator. */
 export type CallAnswer =
-  | Extract<ReplicaOutput, { kind: 'fenced' | 'led' }>
+  | Extract<ReplicaOutput, { kind: 'fenced' | 'led' | 'admitted' }>
   | Extract<WitnessOutput, { kind: 'sealed' | 'recovered' | 'started' | 'ended' | 'callRefused' }>;
 
 /** Inputs that every core knows. */
@@ -65,7 +67,7 @@ export abstract class SimulatedNode<Input, Output> {
   isPaused = false;
   private readonly clock: SkewedClock;
   /** What arrived during a pause, in order. */
-  private readonly arrived: Input[] = [];
+  private readonly arrived: { input: Input; from: number }[] = [];
   private readonly outputs: Output[] = [];
   private isInTurn = false;
   /** A turn that should have ended during a pause. */
@@ -82,14 +84,14 @@ export abstract class SimulatedNode<Input, Output> {
     if (this.clock.isSkewed) world.census.count('clockSkew');
   }
 
-  /** Hands one input to the core, at once or when the process goes on, and carries out what it answers. */
-  input(input: Input): void {
+  /** Hands one input, `from` that replica if it is one's, to the core, at once or when the process goes on, and carries out what it answers. */
+  input(input: Input, from = -1): void {
     if (!this.isAlive) return;
     if (this.isPaused) {
-      this.arrived.push(input);
+      this.arrived.push({ input, from });
       return;
     }
-    this.onInput(input);
+    this.onInput(input, from);
     this.step(input);
     if (this.isInTurn) return;
     this.isInTurn = true;
@@ -107,7 +109,7 @@ export abstract class SimulatedNode<Input, Output> {
     if (!this.isPaused) return;
     this.isPaused = false;
     this.world.note(() => `${this.name} goes on, ${this.arrived.length} inputs behind`);
-    for (const input of this.arrived.splice(0)) this.input(input);
+    for (const { input, from } of this.arrived.splice(0)) this.input(input, from);
     if (this.isTurnDue) this.endTurn();
   }
 
@@ -148,7 +150,7 @@ export abstract class SimulatedNode<Input, Output> {
   protected abstract carryOut(output: Output): void;
 
   /** Looks at an input before the core gets it. */
-  protected onInput(_input: Input): void {}
+  protected onInput(_input: Input, _from: number): void {}
 
   protected onTurnEnded(): void {}
 

@@ -132,6 +132,16 @@ export interface SimulationPlan {
   durability: Durability;
   /** Longest time that a disk takes for one group of batches. */
   diskUs: number;
+  /** Registered replicas that are no members at first. */
+  spares: number;
+  /** Replicas that lose their memory and come back as another life. */
+  replicaRestarts: number;
+  /** Followers that coordinators do not hear for so long that a spare takes their place, although they live. */
+  isolations: number;
+  /** Share of such strikes during which some replicas are held off the leader, which then falls. */
+  siege: number;
+  /** Committed entries that a leader keeps for whoever lags; few, and snapshots are needed. */
+  logEntriesLimit: number;
   /** Age at which what replicas and witnesses hold is brought to the leader unasked. */
   relayAfterUs: number;
   /** Silence after which a session ends; mostly longer than a run. */
@@ -239,6 +249,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     ...createDisks(new SeededRandom(seed, 3)),
     ...createReplicaCrashes(new SeededRandom(seed, 4)),
     ...createOperations(new SeededRandom(seed, 5)),
+    ...createExchanges(new SeededRandom(seed, 6)),
   };
   return { ...plan, ...overrides };
 }
@@ -249,6 +260,16 @@ function createDisks(random: SeededRandom) {
     diskUs: random.pick([200, 2000, 10_000]),
     witnessCrashes: random.pick([0, 1, 3]),
     witnessCrashAtStrike: random.pick([0, 0.5]),
+  };
+}
+
+function createExchanges(random: SeededRandom) {
+  return {
+    spares: random.pick([0, 0, 1, 2]),
+    replicaRestarts: random.pick([0, 0, 2, 6]),
+    isolations: random.pick([0, 0, 1, 3]),
+    logEntriesLimit: random.pick([12, 60, 262_144]),
+    siege: random.pick([0, 0.5]),
   };
 }
 

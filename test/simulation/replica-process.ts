@@ -14,6 +14,7 @@ import {
   describeSessionResponse,
 } from './describe.js';
 import { SimulatedDisk } from './disk.js';
+import { KnownMembers, processOf } from './members.js';
 import type { NodeReport } from './membership.js';
 import type { World } from './node.js';
 import { SimulatedNode } from './node.js';
@@ -24,8 +25,11 @@ const PAUSE_CHECK_US = 1000;
 
 /** One replica process. */
 export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
-  /** Where the last replicate frame came from. */
+  /** Process that the last replicate frame came from. */
   private replicationSource = -1;
+  private readonly members = new KnownMembers();
+  /** Processes by their lives that are to become members. */
+  private readonly learners = new Map<number, number>();
   /** Weak reads that came in this turn and are not answered yet. */
   private readonly freshWeakReads = new Set<string>();
   /** Outlives the processes. */
@@ -65,15 +69,31 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
   revive(core: ReplicaCore, tickUs: number): void {
     this.core = core;
     this.replicationSource = -1;
+    this.learners.clear();
     this.freshWeakReads.clear();
     super.restart(core, tickUs);
   }
 
-  protected override onInput(input: ReplicaInput): void {
-    if (input.kind === 'replicate') this.replicationSource = input.frame.leader;
+  /** `from` is the process that sent it. */
+  protected override onInput(input: ReplicaInput, from: number): void {
+    if (input.kind === 'replicate') this.replicationSource = from;
+    const config = input.kind === 'config' ? input.config : input.kind === 'lead' ? input.request.config : undefined;
+    if (config !== undefined) this.members.follow(config);
+    if (input.kind === 'admit' && input.request.member !== undefined) {
+      this.learners.set(input.request.member.incarnation, processOf(input.request.member));
+    }
     if (input.kind === 'session') this.observeRequest(input.frame);
     if (input.kind === 'replicated') this.world.census.count('relay', input.frame.relayed.length);
     if (input.kind === 'collected') this.world.census.count('staleReport', input.frame.stale.length);
+  }
+
+  /** The streams to another replica were opened anew. */
+  peerUp(process: number): void {
+    const replica = this.members.placeOf(process);
+    if (replica !== undefined) this.input({ kind: 'peerUp', replica });
+    for (const [incarnation, learner] of this.learners) {
+      if (learner === process) this.input({ kind: 'learnerUp', incarnation });
+    }
   }
 
   protected override carryOut(output: ReplicaOutput): void {
@@ -90,10 +110,13 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         return;
       case 'replicate': {
         const frame = copyFrame(output.frame);
+        if (frame.snapshot?.number === 0) world.census.count('snapshotSent');
         if (frame.inquiry !== undefined) world.census.count('inquiry');
         for (const { expiry } of frame.entries) for (const session of expiry?.sessions ?? []) world.noteEnding(session);
         for (const to of output.to) {
-          world.toReplica(name, to, { kind: 'replicate', frame }, () => describeReplicateRequest(frame));
+          const learner = this.learners.get(frame.learner) ?? -1;
+          const process = frame.learner === 0 ? this.members.processAt(to) : learner;
+          world.toReplica(name, process, { kind: 'replicate', frame }, () => describeReplicateRequest(frame));
         }
         return;
       }
@@ -118,7 +141,9 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         this.disk.write(output.batch, () => this.onKept(output, life));
         return;
       case 'admitted':
-        throw new Error(`${output.kind} is not handled yet`);
+        world.answerCall(name, output);
+        if (output.response.matchSlot > 0) world.onAdmitted(this.index);
+        return;
       case 'fenced':
       case 'led':
         world.answerCall(name, output);

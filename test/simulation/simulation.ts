@@ -27,6 +27,7 @@ import { Network } from './network.js';
 import type { CallAnswer, World } from './node.js';
 import type { SimulationPlan } from './plan.js';
 import { SeededRandom } from './random.js';
+import { ReplicaLosses } from './replica-losses.js';
 import { ReplicaProcess } from './replica-process.js';
 import { Timeline } from './timeline.js';
 import { WitnessProcess } from './witness-process.js';
@@ -99,9 +100,12 @@ class Simulation implements World {
   private readonly rules: ReplacedRules;
   private readonly workload: Workload;
   private readonly faults: Faults;
+  private readonly losses: ReplicaLosses;
   private isOver = false;
   private unrest: string[] = [];
   private calls = 0;
+  /** Of the last list that was announced. */
+  private version = 1;
   private readonly executions = new Executions();
   /** When the end of a session was first seen in a log. */
   private readonly endings = new Map<number, number>();
@@ -127,6 +131,10 @@ class Simulation implements World {
       restartWitness: (index) => this.restartWitness(index),
       reviveWitness: (index) => this.reviveWitness(index),
       restartReplica: (index) => this.restartReplica(index),
+    });
+    this.losses = new ReplicaLosses(this, {
+      ...{ replicas: this.replicas, coordination: this.coordination, faults: this.faults },
+      restartReplica: (index) => this.beginReplicaAnew(index),
     });
   }
 
@@ -198,6 +206,12 @@ class Simulation implements World {
     this.coordination.answerCall(from, answer);
   }
 
+  onAdmitted(leader: number): void {
+    this.census.count('admitted');
+    const process = this.replicas[leader];
+    if (process !== undefined) this.losses.onAdmitted(process);
+  }
+
   wantConfig(id: number, epoch: number): void {
     const client = this.clients.get(`c${id}`);
     const core = this.clientCores[id - 1];
@@ -211,12 +225,13 @@ class Simulation implements World {
 
   private send<Input>(
     from: string,
-    node: { name: string; isAlive: boolean; input(input: Input): void } | undefined,
+    node: { name: string; isAlive: boolean; input(input: Input, from?: number): void } | undefined,
     input: Input,
     describe: () => string,
   ): void {
     if (node === undefined) return;
-    const deliver = (): void => node.input(input);
+    const source = this.replicas.findIndex(({ name }) => name === from);
+    const deliver = (): void => node.input(input, source);
     this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
 
@@ -229,7 +244,9 @@ class Simulation implements World {
   }
 
   private createNodes({ replicas, witnesses }: ClusterConfig): void {
-    for (const { index, incarnation } of replicas) {
+    const spareReplicas = Array.from({ length: this.plan.spares }, (_, at) => replicas.length + at);
+    const lives = [...replicas, ...spareReplicas.map((index) => ({ index, incarnation: 100 + index }))];
+    for (const { index, incarnation } of lives) {
       const core = this.createReplica(index, incarnation);
       const node = new ReplicaProcess(index, this, core, this.rules.tearsCheckpoints === true);
       node.tickEvery(NODE_TICK_US + index);
@@ -248,13 +265,24 @@ class Simulation implements World {
     }
   }
 
+  /** A replica begins another life, with nothing. */
+  private beginReplicaAnew(index: number): void {
+    const node = this.replicas[index];
+    if (node === undefined) return;
+    const incarnation = 1000 + this.nextCall();
+    const core = this.createReplica(index, incarnation);
+    this.replicaCores[index] = core;
+    node.revive(core, NODE_TICK_US + index);
+    this.coordination.join('replica', node, incarnation);
+  }
+
   private createReplica(index: number, incarnation: number, image?: ReplicaImage): ReplicaCore {
-    const { shards, descriptorLimit, logKeptEntries, durability, checkpointEntries, isTight } = this.plan;
-    const { relayAfterUs, sessionLeaseUs } = this.plan;
+    const { shards, descriptorLimit, logKeptEntries, logEntriesLimit, durability, checkpointEntries } = this.plan;
+    const { relayAfterUs, sessionLeaseUs, isTight } = this.plan;
     return new ReplicaCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
-      ...{ weakWaitUs: 20_000, relayAfterUs, sessionLeaseUs, logKeptEntries },
-      ...{ durability, checkpointEntries, image },
+      ...{ weakWaitUs: 20_000, relayAfterUs, sessionLeaseUs, logKeptEntries, logEntriesLimit },
+      ...{ durability, checkpointEntries, image, snapshotPartBytes: 120 },
       ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
       rules: this.executions.watch(this.rules.replica ?? replicaRules),
     });
@@ -325,12 +353,15 @@ class Simulation implements World {
       });
       const client = new ClientProcess(clientId, this, core, (output) => this.workload.answered(output));
       client.tickEvery(CLIENT_TICK_US + clientId);
+      client.follow(config, true);
       this.clients.set(client.name, client);
       this.clientCores.push(core);
     }
   }
 
   announce(from: string, config: ClusterConfig): void {
+    if (config.version > this.version) this.census.count('memberExchanged', config.version - this.version);
+    this.version = config.version;
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
       this.timeline.after(this.random.below(spreadUs), () => {
@@ -382,6 +413,11 @@ class Simulation implements World {
     }
     for (let count = 0; count < plan.clientLosses; count++)
       strikes.push({ at: draw(), strike: () => this.faults.strikeClient() });
+    // What is on a disk is not lost; in durability `disk` replicas end and go on (see above).
+    for (let count = plan.durability === 'memory' ? plan.replicaRestarts : 0; count > 0; count--)
+      strikes.push({ at: draw(), strike: () => this.losses.strikeReplica() });
+    for (let count = 0; count < plan.isolations; count++)
+      strikes.push({ at: draw(), strike: () => this.losses.isolate() });
     for (let count = 0; count < plan.leaderTransfers; count++)
       strikes.push({ at: draw(), strike: () => this.coordination.transferLeader() });
     for (let count = 0; count < plan.sessionCalls; count++)
@@ -403,6 +439,7 @@ class Simulation implements World {
     }
     this.note(() => 'everything heals');
     this.faults.heal();
+    this.losses.heal();
     this.coordination.heal();
     this.awaitRest(this.timeline.nowUs + REST_US, false);
   }
@@ -432,6 +469,11 @@ class Simulation implements World {
       const writeSet = this.clientCores[client - 1]?.inspectSession(session)?.writeSet ?? 0;
       if (writeSet > 0) unrest.push(`the write set of session ${session} holds ${writeSet} writes`);
     }
+    for (const { id, incarnation } of config.replicas) {
+      const process = this.replicas.find(({ name }) => name === id);
+      const isBack = this.coordination.isLife(id, incarnation);
+      if (process?.isAlive === true && !isBack) unrest.push(`${id} is there again and no member`);
+    }
     return [...unrest, ...this.findDifferences()];
   }
 
@@ -449,27 +491,30 @@ class Simulation implements World {
     if (this.plan.sessionLeaseUs > REST_US / 4) return [];
     const open = new Set(this.workload.sessions().map(({ session }) => session));
     return this.replicaCores.flatMap((core, index) => {
-      if (this.replicas[index]?.isAlive !== true) return [];
+      if (!this.livingMembers().includes(core)) return [];
       const left = core.sessions().filter((session) => !open.has(session));
       return left.length === 0 ? [] : [`r${index} still keeps sessions ${left.join(', ')}`];
     });
   }
 
-  /** Equal logs, equal state: on every replica that lives. */
+  private livingMembers(): ReplicaCore[] {
+    return this.coordination
+      .livingMembers((process) => this.replicas[process]?.isAlive === true)
+      .flatMap((process) => this.replicaCores[process] ?? []);
+  }
+
+  /** Equal logs, equal state: on every member that lives. */
   private findDifferences(): string[] {
-    const states = this.replicaCores
-      .filter((_, index) => this.replicas[index]?.isAlive === true)
-      .map((core) => {
-        const { commitSlot, appliedSlot, digest, lastSlot } = core.inspect();
-        return `commit ${commitSlot}, applied ${appliedSlot}, last ${lastSlot}, digest ${digest}`;
-      });
+    const states = this.livingMembers().map((core) => {
+      const { commitSlot, appliedSlot, digest, lastSlot } = core.inspect();
+      return `commit ${commitSlot}, applied ${appliedSlot}, last ${lastSlot}, digest ${digest}`;
+    });
     return new Set(states).size === 1 ? [] : [`replicas differ: ${states.join(' | ')}`];
   }
 
   private finalState(): Map<string, string> {
     const state = new Map<string, string>();
-    const index = this.replicas.findIndex(({ isAlive }) => isAlive);
-    this.replicaCores[index]?.forEachKey((key, value) => state.set(textToBase64(key), textToBase64(value)));
+    this.livingMembers()[0]?.forEachKey((key, value) => state.set(textToBase64(key), textToBase64(value)));
     return state;
   }
 

@@ -1,8 +1,7 @@
 // The disk of a witness: what batches leave on it, and the image that the next process begins from. Checks what every
 // store has to rely on: batches come in order, and remove only what is there.
 
-import type { KeptInquiry } from '../../protocol/inquiry.js';
-import type { CheckedWrite } from '../../protocol/messages.js';
+import type { CheckedWrite, Inquiry } from '../../protocol/messages.js';
 import type { WitnessBatch, WitnessImage, WitnessPromises } from '../../protocol/witness/persistence.js';
 import { SimulatedDisk } from './disk.js';
 import type { World } from './node.js';
@@ -12,9 +11,9 @@ import { copyFrame } from './wire-copy.js';
 export class WitnessDisk {
   private readonly disk: SimulatedDisk<WitnessBatch>;
   private promises: WitnessPromises | null = null;
-  private asked: KeptInquiry | undefined;
   private readonly entries = new Map<number, CheckedWrite>();
   private readonly sessions = new Map<number, number>();
+  private asked: Inquiry | undefined;
   /** Number of the last batch of this process. */
   private newest = 0;
   /** Batches that were written and are not kept yet. */
@@ -30,9 +29,9 @@ export class WitnessDisk {
     const entries = [...this.entries].sort(([one], [other]) => one - other);
     return {
       promises: this.promises,
-      asked: this.asked,
       entries: entries.map(([arrival, write]) => ({ arrival, write })),
       sessions: [...this.sessions].map(([session, committedThrough]) => ({ session, committedThrough })),
+      asked: this.asked,
     };
   }
 
@@ -54,9 +53,9 @@ export class WitnessDisk {
   wipe(): void {
     this.crash();
     this.promises = null;
-    this.asked = undefined;
     this.entries.clear();
     this.sessions.clear();
+    this.asked = undefined;
   }
 
   private keep({ number, promises, isFresh, added, removed, sessions, asked }: WitnessBatch): void {
@@ -64,11 +63,12 @@ export class WitnessDisk {
     this.newest = number;
     this.underWay--;
     this.promises = promises;
-    this.asked = asked ?? this.asked;
     if (isFresh) {
       this.entries.clear();
       this.sessions.clear();
+      this.asked = undefined;
     }
+    if (asked !== undefined) this.asked = asked;
     for (const { arrival, write } of added) this.entries.set(arrival, write);
     for (const arrival of removed) {
       if (!this.entries.delete(arrival))

@@ -53,9 +53,9 @@ export class WitnessProcess extends SimulatedNode<WitnessInput, WitnessOutput> {
     super.restart(core, tickUs);
   }
 
-  protected override onInput(input: WitnessInput): void {
+  protected override onInput(input: WitnessInput, from: number): void {
     if (input.kind === 'collect' && input.frame.epoch >= this.collectEpoch) {
-      this.collectSource = input.frame.leader;
+      this.collectSource = from;
       this.collectEpoch = input.frame.epoch;
     }
   }

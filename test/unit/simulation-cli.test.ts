@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CANARIES, runCanary } from '../simulation/canaries.js';
 
 const MAIN = fileURLToPath(new URL('../simulation/main.js', import.meta.url));
 const VERIFY = fileURLToPath(new URL('../checkers/main.js', import.meta.url));
@@ -48,7 +49,10 @@ describe('simulate', () => {
       const sound = spawnSync(process.execPath, [VERIFY, file, '--json'], { encoding: 'utf8' });
       assert.equal(sound.status, 0, sound.stderr);
       assert.ok(JSON.parse(sound.stdout).operations >= 200);
-      const broken = simulate('--seed', '1', '--canary', 'E1', '--history', file);
+      const canary = CANARIES.find(({ name }) => name.startsWith('A3: witnesses agree'));
+      assert.ok(canary !== undefined);
+      const { seed } = runCanary(canary);
+      const broken = simulate('--seed', `${seed}`, '--canary', canary.name, '--history', file);
       assert.equal(broken.status, 5);
       assert.equal(spawnSync(process.execPath, [VERIFY, file]).status, 5);
     } finally {

@@ -1,4 +1,4 @@
-// The record in which a replica or a witness keeps what its leader last asked about (F5).
+// The record in which a replica keeps what its leader last asked about (F5).
 
 import type { KeptInquiry } from '../../../protocol/inquiry.js';
 import { RecordReader, RecordWriter } from './records.js';

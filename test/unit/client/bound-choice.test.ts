@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { chooseBound } from '../../../client/transport/bound-choice.js';
 import { BoundReplica } from '../../../client/transport/bound-replica.js';
+import { eventually } from '../../integration/services-fixture.js';
 
 const candidates = (...distances: (number | null)[]) => distances.map((distanceMs, index) => ({ index, distanceMs }));
 
@@ -37,19 +38,22 @@ describe('bound replica', () => {
   interface Bench {
     bound: BoundReplica;
     bindings: number[];
-    /** Lets every outstanding ping return after its replica's distance. */
+    /** What was sent and is not answered. */
+    pings: readonly unknown[];
+    /** Lets every outstanding ping return after its replica's distance; where that is NaN, never. */
     answer(distancesMs: readonly number[]): void;
   }
 
   const open: BoundReplica[] = [];
 
-  function createBench(pinned: number | null = null): Bench {
+  function createBench(pinned: number | null = null, pingIntervalMs = 3000): Bench {
     let nowMs = 0;
     const bindings: number[] = [];
     const pings: { replica: number; ping: number; sentMs: number }[] = [];
     const bound = new BoundReplica({
       clientId: 1,
       pinned,
+      pingIntervalMs,
       clock: () => nowMs,
       sendPing: (replica, ping) => pings.push({ replica, ping, sentMs: nowMs }),
       onBind: (replica) => bindings.push(replica),
@@ -58,11 +62,12 @@ describe('bound replica', () => {
     bound.setMembers([0, 1, 2]);
     const answer = (distancesMs: readonly number[]): void => {
       for (const { replica, ping, sentMs } of pings.splice(0)) {
+        if (Number.isNaN(distancesMs[replica])) continue;
         nowMs = sentMs + (distancesMs[replica] ?? 0);
         bound.onPong(replica, ping);
       }
     };
-    return { bound, bindings, answer };
+    return { bound, bindings, answer, pings };
   }
 
   afterEach(() => {
@@ -86,6 +91,24 @@ describe('bound replica', () => {
     for (let round = 0; round < 3; round++) answer([0, 4, 0]);
     await bound.ready;
     assert.deepEqual(bindings, [1]);
+  });
+
+  it('leaves a replica that does not answer although its stream is open, and none while nobody answers', async () => {
+    const { bound, bindings, answer, pings } = createBench(null, 5);
+    for (const index of [0, 1, 2]) bound.onUp(index);
+    for (let round = 0; round < 3; round++) answer([5, 9, 1]);
+    await bound.ready;
+    await eventually('three pings to each', () => pings.length >= 9);
+    assert.deepEqual(bindings, [2], 'it is this process that hears nobody');
+    await eventually('another binding', () => {
+      answer([5, 9, Number.NaN]);
+      return bound.index !== 2;
+    });
+    assert.deepEqual(bindings, [2, 0]);
+    const silent = pings.length;
+    await eventually('nobody is heard', () => pings.length >= silent + 9);
+    bound.onDown(0);
+    assert.equal(bindings.length, 3, 'one that was not heard is better than one that is gone');
   });
 
   it('stays with the replica that was asked for', async () => {

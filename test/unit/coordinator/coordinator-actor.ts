@@ -42,6 +42,9 @@ export const settings: CoordinatorSettings = {
   retryUs: 250_000,
 };
 
+/** How long a node whose stream broke has to be heard on another way. */
+export const STREAM_GRACE_US = settings.livenessUs / 8;
+
 const NO_CONFIG = { openEpoch: 0, openVersion: 0 };
 
 /** One coordinator over a bucket. */
@@ -123,9 +126,14 @@ export class Actor {
     return this.register(NodeRole.witness, 'w2');
   }
 
-  /** The stream of a replica broke. */
+  /** The stream of a replica broke, and it was not heard on another way soon after. */
   lose(nodeId: string, incarnation = incarnationOf(nodeId)): CoordinatorOutput[] {
-    return this.run({ kind: 'nodeLost', role: NodeRole.replica, nodeId, incarnation });
+    return [...this.breakStream(NodeRole.replica, nodeId, incarnation), ...this.pass(STREAM_GRACE_US)];
+  }
+
+  /** The stream of a node broke, just now. */
+  breakStream(role: number, nodeId: string, incarnation = incarnationOf(nodeId)): CoordinatorOutput[] {
+    return this.run({ kind: 'nodeLost', role, nodeId, incarnation });
   }
 
   /** A replica answers its last `fence`. */

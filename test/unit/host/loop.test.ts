@@ -57,6 +57,31 @@ describe('core loop', () => {
     loop.close();
   });
 
+  it('carries out what waited in its place: before the input that tells of it, and never between outputs of another', async () => {
+    const performed: string[] = [];
+    const core = new EchoCore();
+    const events = new EventEmitter();
+    const loop: CoreLoop<Input, string> = new CoreLoop<Input, string>(core, {
+      perform: (output) => {
+        performed.push(output);
+        if (output === 'a/1') loop.carryOut(['kept/1', 'kept/2'], message('told'));
+      },
+      onTurn: () => events.emit('turn'),
+      onBroken: (error) => events.emit('broken', error),
+    });
+    const turn = once(events, 'turn');
+    loop.push(message('a'));
+    assert.deepEqual(performed, ['a/1', 'a/2', 'kept/1', 'kept/2', 'told/1', 'told/2']);
+    await turn;
+    const next = once(events, 'turn');
+    loop.carryOut(['late'], message('b'));
+    assert.deepEqual(performed.slice(6), ['turn', 'late', 'b/1', 'b/2']);
+    await next;
+    loop.close();
+    loop.carryOut(['never'], message('c'));
+    assert.ok(!performed.includes('never'));
+  });
+
   it('ends no turn in which nothing came in', async () => {
     const { loop, core } = createLoop();
     await new Promise(setImmediate);

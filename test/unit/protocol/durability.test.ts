@@ -2,6 +2,7 @@
 // led an epoch in an earlier process leads it no more.
 
 import assert from 'node:assert/strict';
+import type { ReplicaOutput } from '../../../protocol/core.js';
 import { AskedSessions } from '../../../protocol/inquiry.js';
 import type { LogEntry } from '../../../protocol/messages.js';
 import { Journal, type StatePiece } from '../../../protocol/replica/journal.js';
@@ -362,6 +363,32 @@ describe('a state that replaces the kept one', () => {
     const keys = [[key, { value: key, slot, session: 1, seq: 1 }]] as const;
     return { keys: [...keys], sessions: [], expired: undefined, forgottenSlots: undefined };
   };
+
+  it('C6: a fence that comes between two pieces is answered when its epoch is kept, not when the piece is', () => {
+    const log = new ReplicaLog(2);
+    const options = { checkpointEntries: 1000, checkpointBytes: 1 << 20 };
+    const state = new AppliedState(1, replicaRules);
+    const source = { log, state, epoch: 1, ledEpoch: 0, commitSlot: 0, options, asked: new AskedSessions() };
+    const journal = new Journal(source);
+    source.log.append(entry(1));
+    const outputs: ReplicaOutput[] = [];
+    journal.onTurnEnd(outputs);
+    journal.beginAside();
+    journal.buildAside(piece('a', 7));
+    source.epoch = 2;
+    const response = { epoch: 2, lastEpoch: 1, lastSlot: 1, lastWrites: [] };
+    journal.answerWhenKept({ kind: 'fenced', call: 1, response }, outputs);
+    const disk = new ReplicaDisk();
+    const answers: ReplicaOutput[] = [];
+    const batches = outputs.map((output) => (output.kind === 'persist' ? output.batch : assert.fail(output.kind)));
+    for (const batch of batches) {
+      if (answers.length > 0) break;
+      disk.keep(batch);
+      journal.onKept(batch.number, answers);
+    }
+    assert.equal(answers[0]?.kind, 'fenced');
+    assert.equal(disk.image()?.promises.epoch, 2, 'the answer leaves before the promise is kept');
+  });
 
   it('is found only when its last piece is kept; before, the old one is, with its log', () => {
     const source = {

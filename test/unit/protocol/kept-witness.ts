@@ -44,16 +44,19 @@ export class KeptWitness {
     this.turn({ kind: 'record', frame: { ...frame(client, []).frame, checks } });
   }
 
-  /** The leader asks what is kept of some sessions. */
-  ask(number: number, ...sessions: number[]): void {
-    const request = { clusterId: CLUSTER, epoch: 1, leader: 0, committed: [], expired: [] };
-    this.turn({ kind: 'collect', frame: { ...request, inquiry: { number, sessions } } });
-  }
-
   collect(session: number, committedThrough: number): void {
     const committed = [{ session, committedThrough }];
     const request = { clusterId: CLUSTER, epoch: 1, leader: 0, committed, inquiry: undefined, expired: [] };
     this.turn({ kind: 'collect', frame: request });
+  }
+
+  /** The leader asks what is held of these sessions. */
+  inquire(number: number, ...sessions: number[]): void {
+    const inquiry = { number, sessions };
+    this.turn({
+      kind: 'collect',
+      frame: { clusterId: CLUSTER, epoch: 1, leader: 0, committed: [], inquiry, expired: [] },
+    });
   }
 
   seal(epoch: number): void {
@@ -133,9 +136,9 @@ function textsOf(output: WitnessOutput): string[] {
     case 'recovered':
       return [`recovered ${output.response.entries.map(idOf).join(' ')}`];
     case 'collected':
-      return output.frame.inquiry > 0
-        ? [`inquiry ${output.frame.inquiry}: ${output.frame.stale.map(idOf).join(' ')}`]
-        : [`stale ${output.frame.stale.map(idOf).join(' ')}`];
+      return [
+        `${output.frame.inquiry > 0 ? `holds (${output.frame.inquiry})` : 'stale'} ${output.frame.stale.map(idOf).join(' ')}`,
+      ];
     case 'started':
     case 'ended':
       return [`${output.kind} e${output.response.epoch}`];
@@ -159,11 +162,14 @@ export function sealed(epoch: number): WitnessInput {
 function imageOf(batches: readonly WitnessBatch[]): WitnessImage | undefined {
   const entries = new Map<number, CheckedWrite>();
   const sessions = new Map<number, number>();
+  let asked: WitnessImage['asked'];
   for (const batch of batches) {
     if (batch.isFresh) {
       entries.clear();
       sessions.clear();
+      asked = undefined;
     }
+    asked = batch.asked ?? asked;
     for (const { arrival, write: added } of batch.added) entries.set(arrival, added);
     for (const arrival of batch.removed)
       assert.ok(entries.delete(arrival), `arrival ${arrival} is there to be removed`);
@@ -173,8 +179,8 @@ function imageOf(batches: readonly WitnessBatch[]): WitnessImage | undefined {
   if (last === undefined) return undefined;
   return {
     promises: last.promises,
-    asked: batches.findLast(({ asked }) => asked !== undefined)?.asked,
     entries: Array.from(entries, ([arrival, found]) => ({ arrival, write: found })),
     sessions: Array.from(sessions, ([session, committedThrough]) => ({ session, committedThrough })),
+    asked,
   };
 }

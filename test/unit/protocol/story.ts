@@ -13,8 +13,9 @@ import type {
   WitnessInput,
   WitnessOutput,
 } from '../../../protocol/core.js';
-import type { ClusterConfig, LeadResponse } from '../../../protocol/messages.js';
+import type { AdmitResponse, ClusterConfig, LeadResponse } from '../../../protocol/messages.js';
 import { EpochStatus } from '../../../protocol/messages.js';
+import type { ReplicaOptions } from '../../../protocol/replica/node.js';
 import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
 import { type ReplicaRules, replicaRules } from '../../../protocol/replica/rules.js';
 import { ClientCore } from '../../../protocol/session/client-core.js';
@@ -45,6 +46,10 @@ export interface StoryOptions {
   writeSetLimit?: number;
   /** Log entries that replicas keep although all have stored them. */
   logKeptEntries?: number;
+  /** Log entries beyond which the leader drops what only a follower lacks. */
+  logEntriesLimit?: number;
+  /** Size that closes a part of a snapshot. */
+  snapshotPartBytes?: number;
   /** Silence after which a session is taken for gone; long unless set. */
   sessionLeaseUs?: number;
   broken?: BrokenRules;
@@ -115,7 +120,12 @@ export class Story {
   readonly led: LeadResponse[] = [];
   /** Who leads an epoch, where that is not whom the configuration in force names. */
   readonly leaders = new Map<number, number>();
+  /** Answers to `Admit`, as they came. */
+  readonly admitted: AdmitResponse[] = [];
   nowUs = 1_000_000;
+  readonly #replicaOptions: Omit<ReplicaOptions, 'id' | 'incarnation'>;
+  /** Replicas by their lives. */
+  readonly #lives = new Map<number, number>();
   config: ClusterConfig;
   readonly #down = new Set<string>();
   readonly #held: [from: string, to: string][] = [];
@@ -141,11 +151,11 @@ export class Story {
       version: 1,
     };
     const common = { clusterId: CLUSTER, shards: 2 };
-    for (const { id, incarnation } of this.config.replicas) {
-      const rules = { ...replicaRules, ...broken.replica };
-      const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries, sessionLeaseUs };
-      this.replicas.push(new ReplicaCore({ ...common, ...limits, id, incarnation, rules }));
-    }
+    const { logEntriesLimit = 262_144, snapshotPartBytes = 1 << 20 } = options;
+    const limits = { descriptorLimit: 200, relayAfterUs: 200_000, paceUs: 0, logKeptEntries, logEntriesLimit };
+    const rules = { ...replicaRules, ...broken.replica };
+    this.#replicaOptions = { ...common, ...limits, snapshotPartBytes, sessionLeaseUs, rules };
+    for (const { index, incarnation } of this.config.replicas) this.startReplica(index, incarnation);
     for (const { id, incarnation } of this.config.witnesses) {
       this.witnesses.push(
         new WitnessCore({
@@ -158,6 +168,12 @@ export class Story {
       );
     }
     for (let id = 1; id <= clients; id++) this.#addClient(id, options, { ...sessionRules, ...broken.session });
+  }
+
+  /** A replica begins a life with nothing; r3 and so on are no members at first. */
+  startReplica(replica: number, incarnation: number): void {
+    this.replicas[replica] = new ReplicaCore({ ...this.#replicaOptions, id: `r${replica}`, incarnation });
+    this.#lives.set(incarnation, replica);
   }
 
   // --- What clients do.
@@ -371,7 +387,10 @@ export class Story {
       case 'acks':
         return this.#send(from, `c${sent.client}`, sent.kind, () => this.toClient(sent.client, sent));
       case 'replicate':
-        for (const to of sent.to) this.#send(from, `r${to}`, sent.kind, () => this.toReplica(to, sent));
+        for (const place of sent.to) {
+          const to = this.#lives.get(sent.frame.learner) ?? this.#replicaAt(place);
+          this.#send(from, `r${to}`, sent.kind, () => this.toReplica(to, sent));
+        }
         return;
       case 'replicated': {
         const to = this.#leaderOf(sent.frame.epoch);
@@ -382,6 +401,9 @@ export class Story {
         return;
       case 'led':
         this.led.push(sent.response);
+        return;
+      case 'admitted':
+        this.admitted.push(sent.response);
         return;
       default:
         return;
@@ -400,7 +422,9 @@ export class Story {
     const sent = structuredClone(output);
     switch (sent.kind) {
       case 'session':
-        for (const to of sent.to) this.#send(from, `r${to}`, sent.kind, () => this.toReplica(to, sent));
+        for (const to of sent.to.map((place) => this.#replicaAt(place))) {
+          this.#send(from, `r${to}`, sent.kind, () => this.toReplica(to, sent));
+        }
         return;
       case 'record':
         for (const to of sent.to) this.#send(from, `w${to}`, sent.kind, () => this.toWitness(to, sent));
@@ -428,6 +452,11 @@ export class Story {
     else if (sent.kind === 'failed') call.failed = sent.reason;
     else if (sent.kind === 'resolved') call.resolved = sent.outcome;
     else call.levels.push(sent.level);
+  }
+
+  /** Who has a place of the list in force. */
+  #replicaAt(place: number): number {
+    return Number(this.config.replicas[place]?.id.slice(1));
   }
 
   #leaderOf(epoch: number): number {

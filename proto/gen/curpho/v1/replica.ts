@@ -502,7 +502,11 @@ export interface AdmitRequest {
   /** Epoch that the leader leads. */
   epoch: number;
   /** The process; `index` is the place that it is to take. */
-  member: ReplicaMember | undefined;
+  member:
+    | ReplicaMember
+    | undefined;
+  /** Version of the configuration that it is to be written into; the leader answers for no other. */
+  version: number;
 }
 
 /** The process has the log of the leader up to where it ended when the leader was first asked. */
@@ -3759,7 +3763,7 @@ export const ReplicateResponse: MessageFns<ReplicateResponse> = {
 };
 
 function createBaseAdmitRequest(): AdmitRequest {
-  return { clusterId: "", epoch: 0, member: undefined };
+  return { clusterId: "", epoch: 0, member: undefined, version: 0 };
 }
 
 export const AdmitRequest: MessageFns<AdmitRequest> = {
@@ -3772,6 +3776,9 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     }
     if (message.member !== undefined) {
       ReplicaMember.encode(message.member, writer.uint32(26).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(32).uint64(message.version);
     }
     return writer;
   },
@@ -3813,6 +3820,14 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
             message.member = ReplicaMember.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3835,6 +3850,7 @@ export const AdmitRequest: MessageFns<AdmitRequest> = {
     message.member = (object.member !== undefined && object.member !== null)
       ? ReplicaMember.fromPartial(object.member)
       : undefined;
+    message.version = object.version ?? 0;
     return message;
   },
 };
