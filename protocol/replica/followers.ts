@@ -10,6 +10,8 @@ import { type SnapshotReader, SnapshotSender } from './snapshot-sender.js';
 
 /** Entries that may be on their way to one follower. */
 const WINDOW_ENTRIES = 16_384;
+/** Bytes of the same, one frame more or less: below what a host queues for a stream before it gives the stream up. */
+const WINDOW_BYTES = 8 << 20;
 /** Silence after which a follower is sent something anyway, so that a lost last frame is not lost for good. */
 const HEARTBEAT_US = 50_000;
 /** Lack of progress after which entries on their way are sent again. */
@@ -176,6 +178,7 @@ export class Followers {
     if (follower.sentPrevSlot === log.floor && hinted <= log.floor) follower.lacksLog = true;
     if (follower.lacksLog) follower.isAnswering = true;
     follower.next = Math.max(follower.match + 1, hinted, log.floor + 1);
+    follower.presumed = Math.min(follower.presumed, follower.next - 1);
     // Said once more it is no progress: parts that were lost are sent again only if there is none for a while.
     if (lackedLog) return;
     follower.sentCommit = -1;
@@ -350,7 +353,8 @@ export class Followers {
 
   /** How far it is sent entries before it answers. At first it is taken to have what came before this leadership. */
   #windowEnd({ match, presumed }: Follower): number {
-    return (match > 0 ? match : presumed) + WINDOW_ENTRIES;
+    const from = match > 0 ? match : presumed;
+    return Math.min(from + WINDOW_ENTRIES, this.#node.log.reach(from, WINDOW_BYTES));
   }
 
   #noteSent(follower: Follower, frame: ReplicateRequest): void {
