@@ -81,7 +81,7 @@ export interface LocalCluster {
    */
   kill(name: string, signal: NodeJS.Signals): void;
   /**
-   * Starts a process that has ended, or was told to by `kill`, again: same name, same files, and where others must find it, the same address.
+   * Starts a process that has ended, or was told to by `kill`, again: same name, same files; a coordinator, which nobody is told of anew, at the same address.
    * Resolves when it says that it is ready; whether the cluster has taken it back is the coordinators' business. Its entry
    * in `services` gets the new address and process number, its log a file of its own. `isWiped` takes away first what it
    * had on disk.
@@ -257,10 +257,8 @@ class StartingCluster {
       if (entry !== undefined) entry.pid = pid;
       return;
     }
-    // Clients and nodes were told where coordinators are, and nobody tells them anew; nor where a member is that stays one.
-    const listens = launch.args.includes('--listen');
-    const staysMember = this.#options.serviceSettings?.durability === 'disk';
-    if ((launch.role === 'coordinator' || staysMember) && !listens)
+    // Clients and nodes were told where coordinators are, and nobody tells them anew. Where members are they are told.
+    if (launch.role === 'coordinator' && !launch.args.includes('--listen'))
       launch.args = [...launch.args, '--listen', entry?.address ?? ''];
     const service = await this.#start(launch, deadline);
     if (entry !== undefined) Object.assign(entry, { address: service.address, pid: service.process.pid });

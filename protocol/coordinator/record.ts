@@ -92,7 +92,8 @@ export function createOpenConfig(
 /**
  * The list of witnesses as an epoch that opens now should have it. Each life is that of the process registered now: a
  * witness that restarted since the epoch was written holds nothing that anyone relied on, because nothing was served yet
- * (B6). A member that is not heard gives its place to a spare, the first by name; without one it keeps it.
+ * (B6). A member that is not heard gives its place to a spare, the first by name; without one it keeps it. Where a life
+ * that stays is reached is as the list says: what is heard of it through others may be older.
  */
 export function chooseWitnesses<N extends SeenNode>(
   members: readonly WitnessMember[],
@@ -102,9 +103,9 @@ export function chooseWitnesses<N extends SeenNode>(
   const spares = seen.live().filter(({ id }) => !names.has(id));
   return members.map((member) => {
     const node = seen.find(member.id);
-    if (node !== undefined && !seen.isGone(node)) return createMember(node, member.index);
-    const other: SeenNode | undefined = spares.shift() ?? node;
-    return other === undefined ? member : createMember(other, member.index);
+    const other = node !== undefined && !seen.isGone(node) ? node : (spares.shift() ?? node);
+    const isSameLife = other === undefined || other.incarnation === member.incarnation;
+    return isSameLife ? member : createMember(other, member.index);
   });
 }
 

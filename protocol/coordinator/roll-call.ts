@@ -101,8 +101,9 @@ export class RollCall {
     ] as const;
     for (const [role, members] of roles) {
       for (const { id, address, incarnation } of members) {
-        this.registry.presume({ role, id, address, incarnation }, nowUs);
-        if (!this.moved.has(incarnation)) this.registry.locate({ role, id, address, incarnation });
+        const member = { role, id, address, incarnation };
+        this.registry.presume(member, nowUs);
+        if (!this.moved.has(member)) this.registry.locate(member);
       }
     }
   }

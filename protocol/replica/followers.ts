@@ -14,6 +14,8 @@ const WINDOW_ENTRIES = 16_384;
 const HEARTBEAT_US = 50_000;
 /** Lack of progress after which entries on their way are sent again. */
 const RESEND_US = 100_000;
+/** The same after several times in a row: one whose disk does not keep up has it all, and would only get it again. */
+const RESEND_US_MOST = 16 * RESEND_US;
 /** Lack of progress after which a snapshot is not kept for its receiver any more; it begins anew when that is heard. */
 const SNAPSHOT_PATIENCE_US = 10_000_000;
 
@@ -39,6 +41,8 @@ export interface Follower extends FollowerLife {
   round: number;
   /** When `match` last moved or an idle pipeline was started. */
   progressUs: number;
+  /** Lack of progress after which it is started over; doubles each time. */
+  patienceUs: number;
   /** When it last took a part of a snapshot. */
   snapshotUs: number;
   sentUs: number;
@@ -110,13 +114,17 @@ export class Followers {
   /** The stream to a follower is new: what was on its way is sent again. */
   onUp(index: number): void {
     const follower = this.#named.find((candidate) => candidate.index === index);
-    if (follower !== undefined) this.#restart(follower);
+    if (follower === undefined) return;
+    follower.patienceUs = RESEND_US;
+    this.#restart(follower);
   }
 
   /** The same for a learner. */
   onLearnerUp(incarnation: number): void {
     const learner = this.#learners.find((candidate) => candidate.incarnation === incarnation);
-    if (learner !== undefined) this.#restart(learner);
+    if (learner === undefined) return;
+    learner.patienceUs = RESEND_US;
+    this.#restart(learner);
   }
 
   onResponse(frame: ReplicateResponse): void {
@@ -130,7 +138,7 @@ export class Followers {
     follower.isAnswering = true;
     if (frame.matchSlot > follower.match) {
       follower.match = frame.matchSlot;
-      follower.progressUs = nowUs;
+      noteProgress(follower, nowUs);
     }
     follower.next = Math.max(follower.next, follower.match + 1);
     const isReachable = follower.match > 0 && this.#node.log.epochAt(follower.match) !== undefined;
@@ -144,7 +152,7 @@ export class Followers {
     if (!follower.isAnswering) snapshot.rewind();
     follower.isAnswering = true;
     if (!snapshot.acknowledge(frame.snapshotSlot, frame.snapshotParts)) return;
-    follower.progressUs = this.#node.nowUs;
+    noteProgress(follower, this.#node.nowUs);
     follower.snapshotUs = this.#node.nowUs;
   }
 
@@ -171,7 +179,7 @@ export class Followers {
     // Said once more it is no progress: parts that were lost are sent again only if there is none for a while.
     if (lackedLog) return;
     follower.sentCommit = -1;
-    follower.progressUs = nowUs;
+    noteProgress(follower, nowUs);
   }
 
   /** Highest slot that a majority, this replica included, has in its log and keeps. */
@@ -203,7 +211,10 @@ export class Followers {
   onTick(): void {
     const { log, nowUs } = this.#node;
     for (const follower of this.#all()) {
-      if (follower.match < log.lastSlot && nowUs - follower.progressUs > RESEND_US) this.#restart(follower);
+      if (follower.match < log.lastSlot && nowUs - follower.progressUs > follower.patienceUs) {
+        follower.patienceUs = Math.min(2 * follower.patienceUs, RESEND_US_MOST);
+        this.#restart(follower);
+      }
       if (follower.snapshot === null || nowUs - follower.snapshotUs <= SNAPSHOT_PATIENCE_US) continue;
       follower.snapshot.close();
       follower.snapshot = null;
@@ -398,10 +409,16 @@ function createFollower(life: FollowerLife, from: { next: number; presumed: numb
     snapshot: null,
     round: 0,
     progressUs: 0,
+    patienceUs: RESEND_US,
     snapshotUs: 0,
     sentUs: 0,
     sentCommit: -1,
     sentPrevSlot: -1,
     sentRound: -1,
   };
+}
+
+function noteProgress(follower: Follower, nowUs: number): void {
+  follower.progressUs = nowUs;
+  follower.patienceUs = RESEND_US;
 }

@@ -9,6 +9,7 @@ import type { BenchContext, BenchReport } from './bench-context.js';
 import { benchFailover } from './bench-failover.js';
 import { benchNatsLoss } from './bench-nats-loss.js';
 import { benchQuiet } from './bench-quiet.js';
+import { benchStore } from './bench-store.js';
 import { benchWitnessLoss } from './bench-witness-loss.js';
 
 const BENCHES = {
@@ -16,6 +17,7 @@ const BENCHES = {
   'witness-loss': benchWitnessLoss,
   'nats-loss': benchNatsLoss,
   quiet: benchQuiet,
+  store: benchStore,
 } as const;
 
 const HELP = `Measures what users notice of faults, under the load of the scaling study: 2 processes with 8 sessions each.
@@ -24,9 +26,10 @@ const HELP = `Measures what users notice of faults, under the load of the scalin
   bench witness-loss  a witness is killed and comes back: errors, and how many strong operations are fast
   bench nats-loss     NATS is killed, and halted, for a window each: throughput, and how acknowledgements travel
   bench quiet         nothing is broken: how many leaders are replaced for nothing
+  bench store         durability disk: batches kept in a second, and how soon a replica with a million keys serves again
 
   --times <n>         failover: kills, and as many halts (default 10)
-  --window <time>     witness-loss, nats-loss: length of a window (default 10s)
+  --window <time>     witness-loss, nats-loss, store: length of a window (default 10s)
   --duration <time>   quiet: length of the run (default 600s)
   --threads <n>       sessions per load process (default 8)
   --json              print one JSON document instead of the table
@@ -36,7 +39,7 @@ Examples
   npm run --silent bench -- nats-loss --window 5s --json
 
 Exit codes: 0 measured, 1 what the program waits for did not happen (a view change, fast operations again, none without
-a fault), 2 bad usage, 3 the cluster did not start, 5 something read was wrong or something written is gone, 130
+a fault, a restart within 10 s), 2 bad usage, 3 the cluster did not start, 5 something read was wrong or something written is gone, 130
 interrupted.
 `;
 

@@ -89,6 +89,39 @@ describe('durability disk', function () {
     );
   });
 
+  it('D10: everybody comes back at another address, and is found there by who stayed', async () => {
+    const client = await open();
+    const session = await client.session();
+    await fill(session);
+    const before = await config();
+    await restart(nodes());
+    await assertFilled(session);
+    await session.put('after', 'all');
+    const after = await config();
+    const members = ({ replicas, witnesses }: ClusterConfig) => [...replicas, ...witnesses];
+    assert.deepEqual(
+      members(after).map(({ id, incarnation }) => [id, incarnation]),
+      members(before).map(({ id, incarnation }) => [id, incarnation]),
+    );
+    const places = (config: ClusterConfig) => members(config).map(({ id, address }) => [id, address]);
+    assert.notDeepEqual(places(after), places(before), 'ports are chosen anew');
+    for (const [id, address] of places(after)) {
+      assert.equal(cluster.services.find(({ name }) => name === id)?.address, address);
+    }
+    // And one alone, which is no reason for another epoch unless it led.
+    const follower = after.replicas.find(({ index }) => index !== after.leader)?.id ?? '';
+    await restart([follower]);
+    const found = cluster.services.find(({ name }) => name === follower)?.address;
+    const untilMs = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const now = await config();
+      if (now.replicas.find(({ id }) => id === follower)?.address === found) break;
+      assert.ok(performance.now() < untilMs, `${follower} is not looked for at ${found}`);
+      await session.put('meanwhile', 'served');
+    }
+    assert.equal((await config()).epoch, after.epoch);
+  });
+
   it('under load: nodes are killed one after the other and all at once, and what clients saw is right', async () => {
     const load = new RecordedLoad();
     const client = await open();

@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { streamMethods } from '../../proto/codec.js';
 import { eventually, RawStream } from './services-fixture.js';
@@ -82,6 +85,32 @@ describe('service programs', () => {
     assert.equal(await ended(second), 2);
     assert.match(second.stderr, new RegExp(`listen: cannot listen on ${address}`));
   });
+
+  for (const role of ['replica', 'witness']) {
+    it(`${role}: ends with 74 if what it kept is damaged, and says which file and what to do (C6)`, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'curpho-program-'));
+      try {
+        const settings = ['--cluster-id', 'c', '--node-id', 'n0', '--durability', 'disk', '--data-dir', directory];
+        const first = run(role, ...settings);
+        await ready(first);
+        first.child.kill('SIGTERM');
+        assert.equal(await ended(first), 0);
+        const file = join(directory, 'data.mdb');
+        truncateSync(file, 5000);
+        const second = run(role, ...settings);
+        assert.equal(await ended(second), 74);
+        assert.ok(second.stderr.includes(`curpho-${role}: ${file} `), second.stderr);
+        assert.match(second.stderr, /Start it with an empty directory .* --if-damaged start-empty/);
+        assert.equal(second.stdout, '', 'it never said that it was ready');
+        const third = run(role, ...settings, '--if-damaged', 'start-empty');
+        await ready(third);
+      } finally {
+        for (const child of started) child.kill('SIGKILL');
+        await Promise.all(started.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'close')));
+        rmSync(directory, { recursive: true, force: true });
+      }
+    });
+  }
 
   it('refuses an address for spans that is none, before it serves', async () => {
     for (const role of ['replica', 'witness']) {

@@ -83,6 +83,7 @@ export const EVENT_NAMES = [
   'snapshotSent',
   'admitted',
   'memberExchanged',
+  'memberMoved',
   'needWrites',
   'refused',
   'resend',

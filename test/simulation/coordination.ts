@@ -102,9 +102,10 @@ export class Coordination {
 
   /** Begins a life of a node; all but the first have to be registered. */
   join(role: 'replica' | 'witness', node: MemberProcess, incarnation: number): void {
-    const member = { role: NodeRole[role], id: node.name, incarnation };
-    const isNew = this.lives.has(node.name);
     const before = this.memberships.get(node.name);
+    const port = before === undefined ? 1 : portOf(before.member) + 1;
+    const member = { role: NodeRole[role], id: node.name, incarnation, address: `${node.name}:${port}` };
+    const isNew = before !== undefined;
     const isSameLife = before?.member.incarnation === incarnation;
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
@@ -303,4 +304,8 @@ export class Coordination {
 
 function namesOf({ witnesses }: ClusterConfig): string[] {
   return witnesses.map(({ id }) => id);
+}
+
+function portOf({ address }: MemberIdentity): number {
+  return Number(address.slice(address.indexOf(':') + 1));
 }

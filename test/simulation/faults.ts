@@ -204,6 +204,8 @@ export class Faults {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
     const { witnesses, coordination } = this.targets;
+    // Where every pool is needed, a spare that is about to become the only member may not forget either.
+    if (plan.witnesses <= recovery) return;
     const { name, index, isAlive } = random.pick(witnesses);
     if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');

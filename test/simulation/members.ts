@@ -16,9 +16,10 @@ export class KnownMembers {
     const known = this.config;
     if (known !== null && !isNewerConfig(config, known)) return null;
     this.config = config;
-    return config.replicas.flatMap((member) =>
-      known?.replicas[member.index]?.address === member.address ? [] : [member.index],
-    );
+    return config.replicas.flatMap((member) => {
+      const former = known?.replicas[member.index];
+      return former !== undefined && processOf(former) === processOf(member) ? [] : [member.index];
+    });
   }
 
   /** Process at a place; -1 if there is none. */

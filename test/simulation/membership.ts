@@ -2,6 +2,7 @@
 // them, turns to the next one when there is no answer.
 
 import type { CoordinatorInput, CoordinatorOutput } from '../../protocol/coordinator/types.js';
+import { NodeRole } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import type { World } from './node.js';
@@ -17,6 +18,8 @@ export interface MemberIdentity {
   /** Name of the process and of the member. */
   id: string;
   incarnation: number;
+  /** Where it is reached: a restarted process listens at another port. */
+  address: string;
 }
 
 /** What a node says of itself in a heartbeat. */
@@ -77,6 +80,10 @@ export class Membership {
     const { epoch = 0, version = 0 } = this.standing.lastOpen ?? {};
     const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
     if (config.status === EpochStatus.open && isLater) this.standing.lastOpen = config;
+    const { role, incarnation, address } = this.member;
+    const members = role === NodeRole.replica ? config.replicas : config.witnesses;
+    const own = members.find((member) => member.incarnation === incarnation);
+    if (own !== undefined && own.address !== address) this.isRegistered = false;
   }
 
   private beat(): void {
@@ -88,7 +95,7 @@ export class Membership {
     }
     if (!this.isAnswered) this.coordinator = (this.coordinator + 1) % world.plan.coordinators;
     this.isAnswered = false;
-    const { role, id: nodeId, incarnation } = member;
+    const { role, id: nodeId, incarnation, address } = member;
     const clusterId = `simulated-${world.plan.seed}`;
     const life = { clusterId, role, nodeId, incarnation };
     const { lastOpen, sessionFloor } = this.standing;
@@ -101,11 +108,7 @@ export class Membership {
     const build = (call: number): CoordinatorInput =>
       this.isRegistered
         ? { kind: 'heartbeat', call, request: { ...life, ...report, ...known } }
-        : {
-            kind: 'register',
-            call,
-            request: { ...life, address: `${nodeId}:1`, epoch: report.epoch, sessionFloor, ...open },
-          };
+        : { kind: 'register', call, request: { ...life, address, epoch: report.epoch, sessionFloor, ...open } };
     this.ask(this.coordinator, build, (answer) => this.onAnswer(answer));
     world.timeline.after(HEARTBEAT_US - 2000 + world.random.below(4000), () => this.beat());
   }

@@ -105,6 +105,8 @@ class Simulation implements World {
   private unrest: string[] = [];
   private calls = 0;
   /** Of the last list that was announced. */
+  /** Where members were, by incarnation, as the latest list that was announced has it. */
+  private places = new Map<string, string>();
   private version = 1;
   private readonly executions = new Executions();
   /** When the end of a session was first seen in a log. */
@@ -359,9 +361,25 @@ class Simulation implements World {
     }
   }
 
+  /** What a list has that the one before had not: other lives among the replicas, other addresses of the same lives. */
+  private countMembers({ version, replicas, witnesses }: ClusterConfig): void {
+    if (version <= this.version && this.places.size > 0) return;
+    const before = this.places;
+    const lives = [replicas, witnesses].flatMap((members) =>
+      members.map(({ id, incarnation, address }) => [`${id} ${incarnation}`, address] as const),
+    );
+    this.places = new Map(lives);
+    this.version = version;
+    if (before.size === 0) return;
+    const isNew = ([life]: readonly [string, string]): boolean => !before.has(life);
+    this.census.count('memberExchanged', lives.slice(0, replicas.length).filter(isNew).length);
+    const hasMoved = ([life, address]: readonly [string, string]): boolean =>
+      before.has(life) && before.get(life) !== address;
+    this.census.count('memberMoved', lives.filter(hasMoved).length);
+  }
+
   announce(from: string, config: ClusterConfig): void {
-    if (config.version > this.version) this.census.count('memberExchanged', config.version - this.version);
-    this.version = config.version;
+    this.countMembers(config);
     const spreadUs = this.network.isHostile ? this.plan.announceUs : 500;
     for (const node of this.replicas) {
       this.timeline.after(this.random.below(spreadUs), () => {

@@ -37,6 +37,7 @@ describe('members that moved', () => {
     const before = recorded(bucket);
     k0.register(NodeRole.replica, 'r1');
     k0.register(NodeRole.replica, 'r7', { address: 'r7:2' });
+    k0.register(NodeRole.witness, 'r1', { address: 'r1:2' });
     k0.lose('r2');
     k0.register(NodeRole.replica, 'r2', { incarnation: 900, address: 'r2:2' });
     assert.deepEqual(recorded(bucket), before);

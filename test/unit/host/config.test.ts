@@ -46,6 +46,33 @@ describe('config', () => {
     assert.equal(config.shards, 64);
     assert.equal(config.ackTransport, 'nats');
     assert.equal(config.batchDelayUs, 0);
+    assert.equal(config.durability, 'memory');
+    assert.equal(config.dataDir, '');
+    assert.equal(config.ifDamaged, 'refuse');
+    assert.equal(config.storeBytesLimit, 2 ** 36);
+    assert.equal(config.storeQueueBytes, 2 ** 24);
+  });
+
+  it('takes what is said of the store by name, as flag and from the environment', () => {
+    const stated = {
+      durability: 'disk',
+      'data-dir': '/data/r0',
+      'if-damaged': 'start-empty',
+      'store-bytes-limit': '1048576',
+      'store-queue-bytes': '4096',
+    };
+    const argv = Object.entries(stated).flatMap(([name, value]) => [`--${name}`, value]);
+    const variables = Object.entries(stated).map(
+      ([name, value]) => [`CURPHO_${name.replaceAll('-', '_').toUpperCase()}`, value] as const,
+    );
+    for (const config of [
+      readConfig(replicaSettings, argv, {}),
+      readConfig(replicaSettings, [], Object.fromEntries(variables)),
+    ]) {
+      const { durability, dataDir, ifDamaged, storeBytesLimit, storeQueueBytes } = config;
+      assert.deepEqual([durability, dataDir, ifDamaged], ['disk', '/data/r0', 'start-empty']);
+      assert.deepEqual([storeBytesLimit, storeQueueBytes], [1_048_576, 4096]);
+    }
   });
 
   it('lets the flag win over the environment, that over the file, that over the default', () => {
@@ -85,6 +112,13 @@ describe('config', () => {
     ['text where a number belongs', ['--batch-delay-us', '1ms'], {}, /^batch-delay-us: must be an integer/],
     ['a fraction', ['--batch-delay-us', '1.5'], {}, /^batch-delay-us: must be an integer/],
     ['an unknown choice', ['--ack-transport', 'udp'], {}, /^ack-transport: must be one of nats, stream/],
+    ['an unknown durability', ['--durability', 'tape'], {}, /^durability: must be one of memory, disk/],
+    [
+      'a file that may not grow',
+      ['--store-bytes-limit', '4096'],
+      {},
+      /^store-bytes-limit: must be an integer from 1048576/,
+    ],
     ['an address without port', ['--listen', 'localhost'], {}, /^listen: must be host:port/],
     ['a bad address in a list', ['--coordinators', 'a:1,b'], {}, /^coordinators: must be a list of host:port/],
     ['a url of another kind', ['--nats-url', 'http://x'], {}, /^nats-url: must be nats:/],

@@ -170,6 +170,36 @@ describe('C6: kept before it is said', () => {
   });
 });
 
+describe('a follower whose disk does not keep up', () => {
+  it('is sent what it was sent before less and less often, and at once when it keeps more', () => {
+    const replica = leader();
+    replica.configure(1, 0, 1);
+    replica.acknowledge(1, 1);
+    replica.keepAll();
+    const writes = Array.from({ length: 10 }, (_, i) => write(`1#${i + 1}`, { x: `${i}` }));
+    const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, trace: undefined, upkeep: undefined };
+    const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
+    replica.turn({ kind: 'session', frame: { ...frame, ...reads } });
+    replica.keepAll();
+    /** Entries that r1 is sent within a time, if its disk has kept so much. */
+    const sentWithin = (us: number, kept: number): number => {
+      let sent = 0;
+      for (const untilUs = replica.nowUs + us; replica.nowUs < untilUs; ) {
+        replica.turn({ kind: 'tick' });
+        const frames = replica.take('replicate').filter(({ to }) => to.includes(1));
+        for (const { frame: request } of frames) sent += request.entries.length;
+        if (frames.length > 0) replica.acknowledge(1, kept);
+      }
+      return sent;
+    };
+    assert.ok(sentWithin(200_000, 1) >= 20, 'what was sent once may be lost');
+    const later = sentWithin(8_000_000, 1);
+    assert.ok(later <= 100, `${later} entries in eight seconds`);
+    assert.ok(later >= 40, 'given up');
+    assert.ok(sentWithin(250_000, 6) >= 5, 'it goes on');
+  });
+});
+
 describe('C4: a leader that was started anew', () => {
   it('C4: leads no epoch again that it began to lead, says so, and leads a later one', () => {
     const ledAgain = (broken: Partial<ReplicaRules>) => {
