@@ -261,7 +261,12 @@ describe('E: sessions and weak operations', () => {
   it('E11: each of several weak writes that are committed together is told its own slot', () => {
     const story = openStory();
     const calls = ['1', '2', '3'].map((value) => story.weakPut(1, 'x', value));
-    story.settle();
+    story.deliver('c1', 'r* w*');
+    story.drop('r0', 'r*');
+    for (let passed = 0; passed < 10; passed++) {
+      story.advance(20_000);
+      story.settle();
+    }
     const slots = calls.map(({ committedSlot }) => committedSlot);
     assert.ok(
       slots.every((slot) => slot !== undefined && slot > 0),
