@@ -2,7 +2,7 @@
 // loopback ports. Started by `npm run cluster`, by the load generator and by tests. Leaves nothing behind, however its
 // parent ends. Does not know what the services do.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterConfig } from '../protocol/messages.js';
@@ -18,7 +18,7 @@ import {
   type ServiceSettings,
   startService,
 } from './service-process.js';
-import { waitUntilOpen } from './wait-until-open.js';
+import { findEpoch, waitUntilOpen } from './wait-until-open.js';
 
 /** What cluster to start. */
 export interface LocalClusterOptions {
@@ -147,20 +147,21 @@ class StartingCluster {
     const { replicas = 3, witnesses = 3, coordinators = 1, startMs = START_MS } = this.#options;
     const deadline = Date.now() + startMs;
     const natsUrl = this.#options.natsUrl ?? (await this.#startNats());
-    // The server or the directory may hold records of earlier clusters, whose members are gone.
-    const bucket = `curpho_local_${process.pid}_${Date.now()}`;
+    const bucket = this.#nameBucket();
     const shape = ['--replicas', `${replicas}`, '--witnesses', `${witnesses}`];
     const started = await this.#startAll('coordinator', coordinators, deadline, [
       ...['--nats-url', natsUrl, '--bucket', bucket, ...shape],
     ]);
     const target = started.join(',');
+    // Of a cluster that goes on from its disks; nodes have not been started, so nothing can have moved on.
+    const afterEpoch = await findEpoch(started[0] ?? '');
     const nodes = ['--coordinators', target];
     await Promise.all([
       this.#startAll('replica', replicas, deadline, nodes),
       this.#startAll('witness', witnesses, deadline, nodes),
     ]);
     const isCancelled = (): boolean => this.#stopping !== null;
-    const opening = waitUntilOpen({ coordinators: started, deadline, isCancelled });
+    const opening = waitUntilOpen({ coordinators: started, deadline, isCancelled, afterEpoch });
     const config = await this.#orFailed(opening);
     this.#log(`epoch ${config.epoch} is open, led by ${config.replicas[config.leader]?.id}`);
     return {
@@ -185,6 +186,20 @@ class StartingCluster {
     await Promise.all(this.#services.map(({ process: child }) => child.stop()));
     await this.#nats?.stop();
     await this.#guard.release();
+  }
+
+  /**
+   * The server or the directory may hold records of earlier clusters whose members are gone, so each has a bucket of its
+   * own; one whose members find everything again on their disks goes on with the bucket that it had.
+   */
+  #nameBucket(): string {
+    const { dataDir, serviceSettings } = this.#options;
+    const fresh = `curpho_local_${process.pid}_${Date.now()}`;
+    if (dataDir === undefined || serviceSettings?.durability !== 'disk') return fresh;
+    const path = join(dataDir, 'bucket');
+    if (existsSync(path)) return readFileSync(path, 'utf8').trim();
+    writeFileSync(path, `${fresh}\n`);
+    return fresh;
   }
 
   async #startNats(): Promise<string> {

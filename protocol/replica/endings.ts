@@ -76,6 +76,11 @@ export class Endings {
     this.#open(inquiry.sessions);
   }
 
+  /** A write of a session came by way of others. What was asked about the session may be what brought it. */
+  renew(session: number): void {
+    if (this.#inquiry?.sessions.has(session) !== true) this.#leases.renew(session);
+  }
+
   /** A session may end without waiting for its lease. */
   close(session: number): void {
     if (!this.#node.isEnded(session)) this.#leases.close(session);

@@ -182,7 +182,10 @@ export class Leader {
     const { session, seq } = write.command;
     this.#node.counts.relayed++;
     if (seq <= this.#node.state.dedup.lastSeq(session)) this.#touch(session);
+    const before = this.orderedThrough(session);
     this.#accept(write, this.#node.clientOf.get(session) ?? 0);
+    // Whoever writes lives, although this leader may be the only one that does not hear it.
+    if (this.orderedThrough(session) > before) this.#endings.renew(session);
   }
 
   onTick(): void {
