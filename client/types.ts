@@ -34,7 +34,7 @@ export interface Answered {
   slowReason?: SlowReason;
   /** Epoch that answered. */
   epoch: number;
-  /** Log slot of the write, or version of what was read; 0 for a weak write that is not committed yet. */
+  /** Log slot of the write, or version of what was read; 0 for a weak write that is not committed yet or, rarely, without word of it. */
   slot: number;
 }
 
@@ -60,7 +60,10 @@ export interface WeakWrite {
   readonly local: Promise<Answered>;
   /** On q witnesses of one epoch or on a majority of replicas: survives what the cluster survives. */
   readonly witnessed: Promise<Answered>;
-  /** In the log for good; `slot` is set. */
+  /**
+   * In the log for good. `slot` is where, or 0 if the word of it was lost or overtaken and
+   * that of a later write of the session told of the commit: over the bus, around view changes, after a stream broke.
+   */
   readonly committed: Promise<Answered>;
   /** How far it is now; null before `local`. */
   readonly level: AckLevel | null;

@@ -1,9 +1,9 @@
 // Entries and writes as nodes keep them on disk: the same bytes as on the wire, without a frame around them. What a disk
 // gives back has passed a checksum, so nothing is checked here but that it is well-formed.
 
-import type { CheckedWrite, LogEntry } from '../protocol/messages.js';
+import type { CheckedWrite, ClusterConfig, LogEntry } from '../protocol/messages.js';
 import { LogEntry as LogEntryWire } from './gen/curpho/v1/replica.js';
-import { Write as WriteWire } from './gen/curpho/v1/types.js';
+import { ClusterConfig as ClusterConfigWire, Write as WriteWire } from './gen/curpho/v1/types.js';
 import { NumberReader, NumberWriter } from './number-wire.js';
 
 /** Kept for its buffer; `finish` copies out of it. */
@@ -39,4 +39,14 @@ export function decodeWrite(bytes: Uint8Array): CheckedWrite {
   const { command } = write;
   if (command === undefined) throw new Error('a write without a command');
   return { ...write, command };
+}
+
+export function encodeConfig(config: ClusterConfig): Uint8Array {
+  ClusterConfigWire.encode(config, writer);
+  return writer.finish();
+}
+
+/** @throws Error if the bytes are no configuration. */
+export function decodeConfig(bytes: Uint8Array): ClusterConfig {
+  return ClusterConfigWire.decode(new NumberReader(bytes));
 }

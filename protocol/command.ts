@@ -1,7 +1,7 @@
 // What can be said of a command without executing it: its name, its keys, its size, whether two are the same.
 
 import { equalBytes, type Slab } from './bytes.js';
-import type { Command, CommandId, Mutation, Write } from './messages.js';
+import type { CheckedWrite, Command, CommandId, Mutation, Write } from './messages.js';
 
 /** `session#seq`, for people. */
 export function describeId(id: CommandId): string {
@@ -18,6 +18,11 @@ export function commandBytes(command: Command): number {
   let bytes = 48;
   for (const mutation of command.mutations) bytes += mutation.key.length + mutation.value.length + 8;
   return command.condition === undefined ? bytes : bytes + command.condition.value.length;
+}
+
+/** Bytes of a write with what it says it depends on. */
+export function writeBytes({ command, dependencies }: CheckedWrite): number {
+  return commandBytes(command) + 16 * dependencies.length;
 }
 
 /** A copy, cut from `slab`, that keeps no frame alive. */

@@ -9,11 +9,27 @@ import type { CheckedWrite, Inquiry } from './messages.js';
 /** Most writes in one answer; more are reported once these are committed. */
 const ANSWER_WRITES_LIMIT = 4096;
 
+/** An inquiry as a disk keeps it: in any other epoch than its own it means nothing. */
+export interface KeptInquiry extends Inquiry {
+  epoch: number;
+}
+
 /** The inquiry that one holder was last asked. */
 export class AskedSessions {
   #number = 0;
   #sessions = new Set<number>();
   #isOwed = false;
+  #isNew = false;
+
+  /** Number of the question; 0 if there was none in this epoch. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** It was not taken to be kept yet. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
 
   /** An answer is to go out with the next frame to the leader. */
   get isOwed(): boolean {
@@ -32,7 +48,10 @@ export class AskedSessions {
   onInquiry({ number, sessions }: Inquiry): boolean {
     if (number < this.#number) return false;
     const isNew = number > this.#number;
-    if (isNew) this.#sessions = new Set(sessions);
+    if (isNew) {
+      this.#sessions = new Set(sessions);
+      this.#isNew = true;
+    }
     this.#number = number;
     this.#isOwed = true;
     return isNew;
@@ -42,6 +61,12 @@ export class AskedSessions {
   resume({ number, sessions }: Inquiry): void {
     this.#number = number;
     this.#sessions = new Set(sessions);
+  }
+
+  /** The question, to be kept before it is answered. */
+  take(epoch: number): KeptInquiry {
+    this.#isNew = false;
+    return { epoch, number: this.#number, sessions: [...this.#sessions] };
   }
 
   /**
@@ -67,5 +92,6 @@ export class AskedSessions {
     this.#number = 0;
     this.#sessions.clear();
     this.#isOwed = false;
+    this.#isNew = false;
   }
 }

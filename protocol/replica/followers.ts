@@ -10,10 +10,14 @@ import { type SnapshotReader, SnapshotSender } from './snapshot-sender.js';
 
 /** Entries that may be on their way to one follower. */
 const WINDOW_ENTRIES = 16_384;
+/** Bytes of the same, one frame more or less: below what a host queues for a stream before it gives the stream up. */
+const WINDOW_BYTES = 8 << 20;
 /** Silence after which a follower is sent something anyway, so that a lost last frame is not lost for good. */
 const HEARTBEAT_US = 50_000;
 /** Lack of progress after which entries on their way are sent again. */
 const RESEND_US = 100_000;
+/** The same after several times in a row: one whose disk does not keep up has it all, and would only get it again. */
+const RESEND_US_MOST = 16 * RESEND_US;
 /** Lack of progress after which a snapshot is not kept for its receiver any more; it begins anew when that is heard. */
 const SNAPSHOT_PATIENCE_US = 10_000_000;
 
@@ -39,6 +43,8 @@ export interface Follower extends FollowerLife {
   round: number;
   /** When `match` last moved or an idle pipeline was started. */
   progressUs: number;
+  /** Lack of progress after which it is started over; doubles each time. */
+  patienceUs: number;
   /** When it last took a part of a snapshot. */
   snapshotUs: number;
   sentUs: number;
@@ -110,13 +116,17 @@ export class Followers {
   /** The stream to a follower is new: what was on its way is sent again. */
   onUp(index: number): void {
     const follower = this.#named.find((candidate) => candidate.index === index);
-    if (follower !== undefined) this.#restart(follower);
+    if (follower === undefined) return;
+    follower.patienceUs = RESEND_US;
+    this.#restart(follower);
   }
 
   /** The same for a learner. */
   onLearnerUp(incarnation: number): void {
     const learner = this.#learners.find((candidate) => candidate.incarnation === incarnation);
-    if (learner !== undefined) this.#restart(learner);
+    if (learner === undefined) return;
+    learner.patienceUs = RESEND_US;
+    this.#restart(learner);
   }
 
   onResponse(frame: ReplicateResponse): void {
@@ -130,7 +140,7 @@ export class Followers {
     follower.isAnswering = true;
     if (frame.matchSlot > follower.match) {
       follower.match = frame.matchSlot;
-      follower.progressUs = nowUs;
+      noteProgress(follower, nowUs);
     }
     follower.next = Math.max(follower.next, follower.match + 1);
     const isReachable = follower.match > 0 && this.#node.log.epochAt(follower.match) !== undefined;
@@ -144,7 +154,7 @@ export class Followers {
     if (!follower.isAnswering) snapshot.rewind();
     follower.isAnswering = true;
     if (!snapshot.acknowledge(frame.snapshotSlot, frame.snapshotParts)) return;
-    follower.progressUs = this.#node.nowUs;
+    noteProgress(follower, this.#node.nowUs);
     follower.snapshotUs = this.#node.nowUs;
   }
 
@@ -168,10 +178,11 @@ export class Followers {
     if (follower.sentPrevSlot === log.floor && hinted <= log.floor) follower.lacksLog = true;
     if (follower.lacksLog) follower.isAnswering = true;
     follower.next = Math.max(follower.match + 1, hinted, log.floor + 1);
+    follower.presumed = Math.min(follower.presumed, follower.next - 1);
     // Said once more it is no progress: parts that were lost are sent again only if there is none for a while.
     if (lackedLog) return;
     follower.sentCommit = -1;
-    follower.progressUs = nowUs;
+    noteProgress(follower, nowUs);
   }
 
   /** Highest slot that a majority, this replica included, has in its log and keeps. */
@@ -203,7 +214,10 @@ export class Followers {
   onTick(): void {
     const { log, nowUs } = this.#node;
     for (const follower of this.#all()) {
-      if (follower.match < log.lastSlot && nowUs - follower.progressUs > RESEND_US) this.#restart(follower);
+      if (follower.match < log.lastSlot && nowUs - follower.progressUs > follower.patienceUs) {
+        follower.patienceUs = Math.min(2 * follower.patienceUs, RESEND_US_MOST);
+        this.#restart(follower);
+      }
       if (follower.snapshot === null || nowUs - follower.snapshotUs <= SNAPSHOT_PATIENCE_US) continue;
       follower.snapshot.close();
       follower.snapshot = null;
@@ -339,7 +353,8 @@ export class Followers {
 
   /** How far it is sent entries before it answers. At first it is taken to have what came before this leadership. */
   #windowEnd({ match, presumed }: Follower): number {
-    return (match > 0 ? match : presumed) + WINDOW_ENTRIES;
+    const from = match > 0 ? match : presumed;
+    return Math.min(from + WINDOW_ENTRIES, this.#node.log.reach(from, WINDOW_BYTES));
   }
 
   #noteSent(follower: Follower, frame: ReplicateRequest): void {
@@ -398,10 +413,16 @@ function createFollower(life: FollowerLife, from: { next: number; presumed: numb
     snapshot: null,
     round: 0,
     progressUs: 0,
+    patienceUs: RESEND_US,
     snapshotUs: 0,
     sentUs: 0,
     sentCommit: -1,
     sentPrevSlot: -1,
     sentRound: -1,
   };
+}
+
+function noteProgress(follower: Follower, nowUs: number): void {
+  follower.progressUs = nowUs;
+  follower.patienceUs = RESEND_US;
 }

@@ -66,9 +66,10 @@ export class Following {
     this.#answer = { ok: true };
   }
 
-  /** More of the log is kept than before: the leader waits to hear it. */
+  /** More is kept than before, of the log or of what was asked: the leader waits to hear it. */
   onKept(): void {
-    if (this.#toldSlot >= 0 && this.#matchSlot > this.#toldSlot) this.#answer ??= { ok: true };
+    if (this.#toldSlot < 0) return;
+    if (this.#matchSlot > this.#toldSlot || this.#mayAnswerInquiry) this.#answer ??= { ok: true };
   }
 
   /** Emits the answer that is owed, unless this replica does not keep yet that it follows this epoch (C6). */
@@ -91,6 +92,11 @@ export class Following {
   /** C6: what the leader may count on. */
   get #matchSlot(): number {
     return this.#node.rules.acknowledgedSlot(this.#verifiedSlot, this.#node.durableSlot);
+  }
+
+  get #mayAnswerInquiry(): boolean {
+    const { asked, epoch, journal, rules } = this.#node;
+    return asked.isOwed && rules.mayAnswerInquiry(journal === null || journal.keepsInquiry(epoch, asked.number));
   }
 
   /**
@@ -148,7 +154,7 @@ export class Following {
   /** E9: what this replica has held for long goes to the leader with the next answer. */
   #maybeRelay(answer: ReplicateResponse): void {
     const { asked, counts, held, nowUs, options } = this.#node;
-    if (asked.isOwed) {
+    if (this.#mayAnswerInquiry) {
       const { number, held: relayed } = asked.answer((session, limit) => held.of(session, limit));
       answer.inquiry = number;
       answer.relayed = relayed;

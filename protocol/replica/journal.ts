@@ -4,12 +4,15 @@
 
 import { commandBytes } from '../command.js';
 import type { ReplicaOutput } from '../core.js';
+import type { AskedSessions, KeptInquiry } from '../inquiry.js';
 import type { ReplicaLog } from './log.js';
 import type { Checkpoint, ReplicaBatch, ReplicaImage, ReplicaPromises } from './persistence.js';
 import type { AppliedState } from './state.js';
 
 /** Batches on their way beyond which what is new gathers. Only the answer to a fence does not wait for that. */
 const UNDER_WAY_LIMIT = 32;
+/** Answers that wait for a batch which left before them; whoever asked for an older one has asked again. */
+const WAITING_LIMIT = 16;
 /** Entries and bytes of one batch; at least one entry. */
 const BATCH_LIMITS = { entries: 16_384, bytes: 8 << 20 };
 
@@ -17,6 +20,7 @@ const BATCH_LIMITS = { entries: 16_384, bytes: 8 << 20 };
 export interface JournalSource {
   readonly log: ReplicaLog;
   readonly state: AppliedState;
+  readonly asked: AskedSessions;
   readonly epoch: number;
   /** Latest epoch that it began to lead. */
   readonly ledEpoch: number;
@@ -30,6 +34,7 @@ interface UnderWay {
   promises: ReplicaPromises;
   /** When it is kept the log is kept up to here, as far as it was not cut since. */
   lastSlot: number;
+  asked: KeptInquiry | undefined;
 }
 
 /** A piece of a state that replaces the kept one: of what arrived, or of what is made from it. */
@@ -41,6 +46,8 @@ export class Journal {
   #number = 0;
   /** Oldest first. */
   #underWay: UnderWay[] = [];
+  /** Answers that rest on nothing newer than the batch `behind`, in order. */
+  #waiting: { behind: number; answer: ReplicaOutput }[] = [];
   /** Pieces of a state that replaces the kept one and that are in no batch yet, oldest first. */
   #pieces: Checkpoint[] = [];
   /** Entries up to here are in batches or need not be. */
@@ -51,6 +58,7 @@ export class Journal {
   #promises: ReplicaPromises = { epoch: 0, ledEpoch: 0, commitSlot: 0 };
   #kept: ReplicaPromises = this.#promises;
   #keptSlot = 0;
+  #keptInquiry: KeptInquiry | undefined;
   #checkpointSlot = 0;
   /** Bytes of entries in batches since the last checkpoint. */
   #checkpointDebt = 0;
@@ -69,15 +77,21 @@ export class Journal {
     return this.#kept;
   }
 
+  /** F5: whether a process that began anew would know what it was asked about. */
+  keepsInquiry(epoch: number, number: number): boolean {
+    return this.#keptInquiry?.epoch === epoch && this.#keptInquiry.number >= number;
+  }
+
   /** Whether more can be handed over; else what is new gathers. */
   get hasRoom(): boolean {
     return this.#underWay.length + this.#pieces.length < UNDER_WAY_LIMIT;
   }
 
   /** Begins with what was found: log and state are as the image says, and kept. */
-  resume({ promises, slot }: ReplicaImage): void {
+  resume({ promises, slot, asked }: ReplicaImage): void {
     this.#promises = promises;
     this.#kept = promises;
+    this.#keptInquiry = asked;
     this.#checkpointSlot = slot;
     this.#writtenSlot = this.#source.log.lastSlot;
     this.#keptSlot = this.#writtenSlot;
@@ -122,12 +136,17 @@ export class Journal {
     state.track();
   }
 
-  /** This batch, and with it all before it, would be found again. */
-  onKept(number: number): void {
+  /** This batch, and with it all before it, would be found again; what waited for it goes out. */
+  onKept(number: number, outputs: ReplicaOutput[]): void {
     while (this.#underWay[0] !== undefined && this.#underWay[0].number <= number) {
-      const { promises, lastSlot } = this.#underWay.shift() as UnderWay;
+      const { promises, lastSlot, asked } = this.#underWay.shift() as UnderWay;
       this.#kept = promises;
+      this.#keptInquiry = asked ?? this.#keptInquiry;
       this.#keptSlot = Math.max(this.#keptSlot, lastSlot);
+    }
+    while (this.#waiting[0] !== undefined && this.#waiting[0].behind <= number) {
+      const { answer } = this.#waiting.shift() as { answer: ReplicaOutput };
+      outputs.push(answer);
     }
   }
 
@@ -140,40 +159,52 @@ export class Journal {
     }
   }
 
-  /** Hands over everything that is new, now, with outputs that wait until it is kept. */
-  persistBefore(then: ReplicaOutput[], outputs: ReplicaOutput[]): void {
-    for (;;) {
-      const waiting = this.#persist(this.#pieces.shift(), outputs);
-      // A piece of a state aside takes nothing else along, least of all the promise that is to be kept here.
-      if (this.#pieces.length > 0 || this.#hasNews()) continue;
-      waiting.push(...then);
+  /**
+   * Lets an answer go once everything that there is now is kept. Hands over at once what is new; if nothing is, the
+   * answer joins the last batch under way, so that a question asked again and again of a full disk adds no more to it.
+   */
+  answerWhenKept(answer: ReplicaOutput, outputs: ReplicaOutput[]): void {
+    while (this.#pieces.length > 0 || this.#hasNews()) this.#persist(this.#pieces.shift(), outputs);
+    const newest = this.#underWay.at(-1)?.number;
+    if (newest === undefined) {
+      outputs.push(answer);
       return;
     }
+    this.#waiting.push({ behind: newest, answer });
+    if (this.#waiting.length > WAITING_LIMIT) this.#waiting.shift();
   }
 
   #hasNews(): boolean {
-    const { epoch, ledEpoch, log } = this.#source;
+    const { asked, epoch, ledEpoch, log } = this.#source;
     const isPromised = epoch === this.#promises.epoch && ledEpoch === this.#promises.ledEpoch;
-    return !isPromised || this.#cutAfter !== undefined || log.lastSlot > this.#writtenSlot;
+    return !isPromised || asked.isNew || this.#cutAfter !== undefined || log.lastSlot > this.#writtenSlot;
   }
 
-  /** Emits one batch; what is put into the answer waits for it. */
-  #persist(checkpoint: Checkpoint | undefined, outputs: ReplicaOutput[]): ReplicaOutput[] {
-    const then: ReplicaOutput[] = [];
+  /** Emits one batch. */
+  #persist(checkpoint: Checkpoint | undefined, outputs: ReplicaOutput[]): void {
     const number = ++this.#number;
     // Before `install` the replica may already be what is kept only with it: entries, cuts and promises wait for that.
     const isAside = checkpoint?.step === 'begin' || checkpoint?.step === 'build';
     const batch: ReplicaBatch = isAside
-      ? { number, promises: this.#promises, cutAfter: undefined, firstSlot: 1, entries: [], checkpoint }
+      ? {
+          number,
+          promises: this.#promises,
+          cutAfter: undefined,
+          firstSlot: 1,
+          entries: [],
+          checkpoint,
+          asked: undefined,
+        }
       : { number, ...this.#takeNews(), checkpoint };
     this.#promises = batch.promises;
-    this.#underWay.push({ number, promises: batch.promises, lastSlot: isAside ? 0 : this.#writtenSlot });
+    const { promises, asked } = batch;
+    this.#underWay.push({ number, promises, lastSlot: isAside ? 0 : this.#writtenSlot, asked });
+    const then: ReplicaOutput[] = [];
     outputs.push({ kind: 'persist', batch, then });
-    return then;
   }
 
-  #takeNews(): Pick<ReplicaBatch, 'promises' | 'cutAfter' | 'firstSlot' | 'entries'> {
-    const { epoch, ledEpoch, commitSlot, log } = this.#source;
+  #takeNews(): Omit<ReplicaBatch, 'number' | 'checkpoint'> {
+    const { asked, epoch, ledEpoch, commitSlot, log } = this.#source;
     const firstSlot = this.#writtenSlot + 1;
     const entries = log.slice(firstSlot, BATCH_LIMITS);
     const cutAfter = this.#cutAfter;
@@ -182,7 +213,7 @@ export class Journal {
     this.#writtenSlot += entries.length;
     for (const { command } of entries) this.#checkpointDebt += command === undefined ? 0 : commandBytes(command);
     const promises = { epoch, ledEpoch, commitSlot: Math.min(commitSlot, this.#writtenSlot) };
-    return { promises, cutAfter, firstSlot, entries };
+    return { promises, cutAfter, firstSlot, entries, asked: asked.isNew ? asked.take(epoch) : undefined };
   }
 
   /** Only what is committed enters it: the applied state holds nothing else (C7). */

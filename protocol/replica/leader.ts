@@ -8,6 +8,7 @@ import {
   type CheckedWrite,
   type ClusterConfig,
   type Command,
+  type CommitNotice,
   type ConfirmedRead,
   RefusalCode,
   type ReplicateResponse,
@@ -45,8 +46,8 @@ export class Leader {
   readonly #endings: Endings;
   /** Highest seq of each session that has a slot in this log. */
   readonly #ordered = new Map<number, number>();
-  /** Sessions whose commit watermark moved this turn. */
-  readonly #touched = new Set<number>();
+  /** Sessions whose commit watermark moved this turn, and where their weak writes lie that were committed in it. */
+  readonly #touched = new Map<number, CommitNotice[]>();
   /** Holes to report at the end of the turn: session → first missing seq. */
   readonly #holes = new Map<number, { fromSeq: number; client: number }>();
   #nextRelayUs = 0;
@@ -180,7 +181,7 @@ export class Leader {
   onRelayed(write: CheckedWrite): void {
     const { session, seq } = write.command;
     this.#node.counts.relayed++;
-    if (seq <= this.#node.state.dedup.lastSeq(session)) this.#touched.add(session);
+    if (seq <= this.#node.state.dedup.lastSeq(session)) this.#touch(session);
     this.#accept(write, this.#node.clientOf.get(session) ?? 0);
   }
 
@@ -390,7 +391,9 @@ export class Leader {
     const { session, seq, strong } = command;
     node.counts.committed++;
     node.held.release(session, seq);
-    this.#touched.add(session);
+    const notices = this.#touch(session);
+    // No other answer will tell the slot of a weak write.
+    if (!strong && result !== null) notices.push({ session, through: seq, slot });
     const client = pending?.client || (node.clientOf.get(session) ?? 0);
     if (!strong || client === 0 || result === null) return;
     // A7: the result of the committed execution, whatever was said speculatively.
@@ -417,6 +420,13 @@ export class Leader {
     this.#holes.clear();
   }
 
+  /** The session's watermark will be announced; returns what is to be said before that. */
+  #touch(session: number): CommitNotice[] {
+    const notices = this.#touched.get(session) ?? [];
+    this.#touched.set(session, notices);
+    return notices;
+  }
+
   #announceCommits(outputs: ReplicaOutput[]): void {
     const { nowUs } = this.#node;
     // An empty one now and then: a witness that heard of no commit would not know whom to report stale entries to.
@@ -425,11 +435,13 @@ export class Leader {
     this.#collectedUs = nowUs;
     const { acks, clientOf, config, options, epoch, index } = this.#node;
     const committed: SessionWatermark[] = [];
-    for (const session of this.#touched) {
+    for (const [session, notices] of this.#touched) {
       const notice = this.#node.commitNotice(session);
+      if (notices.at(-1)?.through !== notice.through) notices.push(notice);
       committed.push({ session, committedThrough: notice.through });
       const client = clientOf.get(session);
-      if (client !== undefined) acks.for(client, 24).commitNotices.push(notice);
+      if (client === undefined) continue;
+      for (const each of notices) acks.for(client, 24).commitNotices.push(each);
     }
     this.#touched.clear();
     const to = (config?.witnesses ?? []).map((witness) => witness.index);

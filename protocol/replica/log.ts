@@ -9,7 +9,10 @@ export class ReplicaLog {
   #entries: LogEntry[] = [];
   #floor = 0;
   #floorEpoch = 0;
-  #bytes = 0;
+  /** Bytes of all commands up to and with each entry, counted from some beginning; ascending. */
+  #ends: number[] = [];
+  /** The same up to `floor`. */
+  #bytesBefore = 0;
   readonly #kept: number;
 
   /** `kept` entries stay behind the point that every replica has stored: a duplicate of an old frame still matches. */
@@ -37,7 +40,24 @@ export class ReplicaLog {
 
   /** Bytes of commands held, to within their envelopes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#end - this.#bytesBefore;
+  }
+
+  get #end(): number {
+    return this.#ends.at(-1) ?? this.#bytesBefore;
+  }
+
+  /** Last slot after `slot` up to which commands take no more than `bytes` together; at least `slot` + 1. */
+  reach(slot: number, bytes: number): number {
+    const from = Math.max(slot - this.#floor, 0);
+    const most = (from === 0 ? this.#bytesBefore : (this.#ends[from - 1] ?? this.#end)) + bytes;
+    let [least, beyond] = [from, this.#ends.length];
+    while (least < beyond) {
+      const middle = (least + beyond) >> 1;
+      if ((this.#ends[middle] ?? 0) <= most) least = middle + 1;
+      else beyond = middle;
+    }
+    return Math.max(this.#floor + least, slot + 1);
   }
 
   /** Epoch of the entry at a slot; 0 at slot 0; undefined where there is no entry (any more). */
@@ -55,22 +75,22 @@ export class ReplicaLog {
     this.#entries = [];
     this.#floor = floor;
     this.#floorEpoch = floorEpoch;
-    this.#bytes = 0;
+    this.#ends = [];
+    this.#bytesBefore = 0;
   }
 
   /** Adds the entry for slot `lastSlot` + 1 and returns that slot. */
   append(entry: LogEntry): number {
+    const { command } = entry;
+    this.#ends.push(this.#end + (command === undefined ? 0 : commandBytes(command)));
     this.#entries.push(entry);
-    if (entry.command !== undefined) this.#bytes += commandBytes(entry.command);
     return this.lastSlot;
   }
 
   /** Removes every entry above `slot`. */
   truncateAfter(slot: number): void {
-    while (this.lastSlot > slot) {
-      const entry = this.#entries.pop();
-      if (entry?.command !== undefined) this.#bytes -= commandBytes(entry.command);
-    }
+    this.#entries.length = Math.max(0, Math.min(this.#entries.length, slot - this.#floor));
+    this.#ends.length = this.#entries.length;
   }
 
   /**
@@ -79,11 +99,8 @@ export class ReplicaLog {
    */
   beginAfter(slot: number, epoch: number): void {
     const tail = this.epochAt(slot) === epoch ? this.#entries.slice(slot - this.#floor) : [];
-    this.#entries = tail;
-    this.#floor = slot;
-    this.#floorEpoch = epoch;
-    this.#bytes = 0;
-    for (const { command } of tail) if (command !== undefined) this.#bytes += commandBytes(command);
+    this.reset(slot, epoch);
+    for (const entry of tail) this.append(entry);
   }
 
   /** Entries from `from`, as many as `limits` allow, at least one. */
@@ -103,10 +120,10 @@ export class ReplicaLog {
   dropThrough(slot: number): void {
     const count = slot - this.#kept - this.#floor;
     if (count < this.#kept) return;
-    const dropped = this.#entries.slice(0, count);
-    this.#floorEpoch = dropped[count - 1]?.epoch ?? this.#floorEpoch;
-    for (const entry of dropped) if (entry.command !== undefined) this.#bytes -= commandBytes(entry.command);
+    this.#floorEpoch = this.#entries[count - 1]?.epoch ?? this.#floorEpoch;
+    this.#bytesBefore = this.#ends[count - 1] ?? this.#end;
     this.#entries = this.#entries.slice(count);
+    this.#ends = this.#ends.slice(count);
     this.#floor += count;
   }
 }

@@ -249,10 +249,11 @@ export class ReplicaNode {
   #resume(journal: Journal, image: ReplicaImage | undefined): void {
     const { log, state, slab } = this;
     if (image !== undefined) {
-      const { promises, slot, floor, floorEpoch } = image;
+      const { promises, slot, floor, floorEpoch, asked } = image;
       this.epoch = promises.epoch;
       this.ledEpoch = promises.ledEpoch;
       this.lostEpoch = promises.ledEpoch;
+      if (asked?.epoch === promises.epoch) this.asked.resume(asked);
       state.load(image);
       log.reset(floor, floorEpoch);
       for (const { epoch, command, expiry } of image.entries)

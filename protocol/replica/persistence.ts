@@ -1,6 +1,7 @@
 // What a replica in durability `disk` keeps through its end, and what it begins from afterwards. Plain data: the host
 // writes it to a store, the simulator to a simulated disk, and both hand it back as an image. Knows no format.
 
+import type { KeptInquiry } from '../inquiry.js';
 import type { LogEntry, SessionRange } from '../messages.js';
 import type { SessionRecord } from './dedup.js';
 import type { Version } from './store.js';
@@ -56,11 +57,15 @@ export interface ReplicaBatch {
   firstSlot: number;
   entries: readonly LogEntry[];
   checkpoint: Checkpoint | undefined;
+  /** What the leader asks about now (F5). Undefined if that did not change. */
+  asked: KeptInquiry | undefined;
 }
 
 /** What was found when the process began. */
 export interface ReplicaImage {
   promises: ReplicaPromises;
+  /** Undefined if nothing was ever asked. */
+  asked: KeptInquiry | undefined;
   /** Slot that the state includes, 0 if it is empty. */
   slot: number;
   /** The log begins after this slot; never above `slot`. */

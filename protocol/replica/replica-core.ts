@@ -124,7 +124,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
       case 'lead':
         return this.#onLead(input.call, input.request, outputs);
       case 'persisted':
-        return this.#onPersisted(input.number);
+        return this.#onPersisted(input.number, outputs);
       case 'admit':
         return this.#onAdmit(input.call, input.request, outputs);
       case 'learnerUp':
@@ -360,7 +360,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     // C6: with the epoch goes the log that the answer speaks of: whoever is chosen for it must still have it.
     const mayAnswer = node.rules.mayAnswerFence(node.journal === null);
     if (node.journal === null || mayAnswer) outputs.push(answer);
-    else node.journal.persistBefore([answer], outputs);
+    else node.journal.answerWhenKept(answer, outputs);
   }
 
   #onLead(call: number, request: LeadRequest, outputs: ReplicaOutput[]): void {
@@ -419,8 +419,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#weakReads.clear();
   }
 
-  #onPersisted(number: number): void {
-    this.#node.journal?.onKept(number);
+  #onPersisted(number: number, outputs: ReplicaOutput[]): void {
+    this.#node.journal?.onKept(number, outputs);
     this.#following.onKept();
   }
 

@@ -48,6 +48,11 @@ export interface ReplicaRules {
   /** C6: whether a fence may be answered. Answered before it is kept, a replica started anew follows the old epoch again. */
   mayAnswerFence(isKept: boolean): boolean;
   /**
+   * F5: whether the leader may be told all that is held here of the sessions it asks about. Told before the question is
+   * kept, a replica started anew takes in and acknowledges what their end does not meet.
+   */
+  mayAnswerInquiry(isKept: boolean): boolean;
+  /**
    * C4, C6: whether a replica may say anything to its peers as a follower or leader of `epoch`; `kept` is the last epoch
    * of which it keeps that it follows or leads it. Leading before, it could lead the same epoch twice with two logs.
    */
@@ -111,6 +116,7 @@ export const replicaRules: ReplicaRules = {
   mayReportLed: (commitSlot, ownSlot) => commitSlot >= ownSlot,
   acknowledgedSlot: (verified, durable) => Math.min(verified, durable),
   mayAnswerFence: (isKept) => isKept,
+  mayAnswerInquiry: (isKept) => isKept,
   maySpeak: (epoch, kept) => kept >= epoch,
   mayLead: (epoch, ledEpoch) => epoch > ledEpoch,
   isOfLife: (frame, life) => frame.incarnation === life.incarnation,

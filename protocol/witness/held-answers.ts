@@ -1,11 +1,16 @@
 // Answers of a witness that keeps its memory on a disk, on their way out: none leaves before what it rests on is kept.
-// Gathers the answers of a turn, sends those that must wait along with the turn's batch or behind an earlier one. Has
-// no bound of its own: the pool bounds what waits to be kept, and the host reads no more frames while the disk lags.
+// Gathers the answers of a turn, sends those that must wait along with the turn's batch or behind an earlier one. The
+// pool bounds what waits to be kept; what waits behind it and adds nothing to it is bounded here.
 
 import type { WitnessOutput } from '../core.js';
 import type { WitnessJournal } from './journal.js';
 import type { WitnessPromises } from './persistence.js';
 import type { WitnessRules } from './rules.js';
+
+/** Frames to clients that wait behind a batch; a client whose answer was dropped asks again. */
+const FRAMES_LIMIT = 16_384;
+/** Answers of every other kind that wait behind a batch: whoever wanted an older one has asked again or given up. */
+const CALLS_LIMIT = 4;
 
 /** Answers of one witness in durability `disk`. */
 export class HeldAnswers {
@@ -14,7 +19,9 @@ export class HeldAnswers {
   /** Answers of this turn. */
   #fresh: WitnessOutput[] = [];
   /** Answers of turns that had nothing to keep, in order, each with the batch that it waits for. */
-  #held: { behind: number; answer: WitnessOutput }[] = [];
+  readonly #held: { behind: number; answer: WitnessOutput }[] = [];
+  /** Of the same, by kind. */
+  readonly #counts = new Map<WitnessOutput['kind'], number>();
 
   constructor(journal: WitnessJournal, rules: WitnessRules) {
     this.#journal = journal;
@@ -37,22 +44,42 @@ export class HeldAnswers {
     for (const answer of this.#fresh) {
       if (this.#rules.mayLeave(answer, isKept)) outputs.push(answer);
       else if (batch?.number === binding) then.push(answer);
-      else this.#held.push({ behind: binding, answer });
+      else this.#hold(answer, binding);
     }
     this.#fresh = [];
     if (batch !== undefined) outputs.push({ kind: 'persist', batch, then });
+  }
+
+  /** The oldest of a kind goes where the newest has no room: a disk that is full for long is asked again and again. */
+  #hold(answer: WitnessOutput, behind: number): void {
+    const count = (this.#counts.get(answer.kind) ?? 0) + 1;
+    this.#held.push({ behind, answer });
+    this.#counts.set(answer.kind, count);
+    if (count <= (answer.kind === 'record' ? FRAMES_LIMIT : CALLS_LIMIT)) return;
+    this.#remove(
+      this.#held.findIndex((held) => held.answer.kind === answer.kind),
+      1,
+    );
+  }
+
+  #remove(from: number, count: number): WitnessOutput[] {
+    const removed = this.#held.splice(from, count).map(({ answer }) => answer);
+    for (const { kind } of removed) this.#counts.set(kind, (this.#counts.get(kind) ?? 0) - 1);
+    return removed;
   }
 
   /** The batch of this number is kept, and all before it. */
   onPersisted(number: number, outputs: WitnessOutput[]): void {
     this.#journal.onPersisted(number);
     const first = this.#held.findIndex(({ behind }) => behind > number);
-    const ready = this.#held.splice(0, first < 0 ? this.#held.length : first);
-    for (const { answer } of ready) outputs.push(answer);
+    outputs.push(...this.#remove(0, first < 0 ? this.#held.length : first));
   }
 
   /** Forgets what was meant for a client that is gone. What travels with a batch already goes nowhere. */
   drop(client: number): void {
-    this.#held = this.#held.filter(({ answer }) => answer.kind !== 'record' || answer.client !== client);
+    for (let at = this.#held.length - 1; at >= 0; at--) {
+      const answer = this.#held[at]?.answer;
+      if (answer?.kind === 'record' && answer.client === client) this.#remove(at, 1);
+    }
   }
 }

@@ -3,7 +3,8 @@
 
 import { bytesToText, shardOf } from '../bytes.js';
 import { ChurnMap } from '../churn-map.js';
-import { commandBytes } from '../command.js';
+import { writeBytes } from '../command.js';
+import { FRAME_BYTES_SOFT_LIMIT } from '../limits.js';
 import type { CheckedWrite } from '../messages.js';
 import { SeqWindow } from '../seq-window.js';
 import type { WitnessJournal } from './journal.js';
@@ -157,7 +158,7 @@ export class Pool {
     this.takeParked(write.command.session, write.command.seq);
     const { parked } = this.session(write.command.session);
     this.#parked++;
-    this.#parkedBytes += commandBytes(write.command);
+    this.#parkedBytes += writeBytes(write);
     parked.set(write.command.seq, { write, client });
   }
 
@@ -167,7 +168,7 @@ export class Pool {
     if (known === undefined || found === undefined) return undefined;
     known.parked.delete(seq);
     this.#parked--;
-    this.#parkedBytes -= commandBytes(found.write.command);
+    this.#parkedBytes -= writeBytes(found.write);
     return found;
   }
 
@@ -178,21 +179,29 @@ export class Pool {
     return all.sort((a, b) => a.arrival - b.arrival);
   }
 
-  /** Up to `limit` writes kept since before `untilUs`, in arrival order; their clocks start again. */
+  /**
+   * Up to `limit` writes, as many as fit in a frame, kept since before `untilUs`, in arrival order; their clocks start
+   * again.
+   */
   takeStale(untilUs: number, nowUs: number, limit: number): CheckedWrite[] {
     if (this.#size === 0) return [];
-    const stale = this.inArrivalOrder()
-      .filter(({ sinceUs }) => sinceUs <= untilUs)
-      .slice(0, limit);
-    for (const entry of stale) entry.sinceUs = nowUs;
-    return stale.map(({ write }) => write);
+    const stale: CheckedWrite[] = [];
+    let bytes = 0;
+    for (const entry of this.inArrivalOrder()) {
+      if (stale.length >= limit || bytes >= FRAME_BYTES_SOFT_LIMIT) break;
+      if (entry.sinceUs > untilUs) continue;
+      entry.sinceUs = nowUs;
+      stale.push(entry.write);
+      bytes += writeBytes(entry.write);
+    }
+    return stale;
   }
 
   #insert(entry: PoolEntry): void {
     const { command } = entry.write;
     this.session(command.session).entries.add(command.seq, entry);
     this.#size++;
-    this.#bytes += commandBytes(command);
+    this.#bytes += writeBytes(entry.write);
     for (const key of new Set(entry.keys)) {
       const shard = this.#shardOf(key);
       const list = shard.get(key);
@@ -204,7 +213,7 @@ export class Pool {
   #remove(entry: PoolEntry): void {
     this.#journal?.remove(entry.arrival);
     this.#size--;
-    this.#bytes -= commandBytes(entry.write.command);
+    this.#bytes -= writeBytes(entry.write);
     for (const key of new Set(entry.keys)) {
       const shard = this.#shardOf(key);
       const list = shard.get(key);

@@ -4,6 +4,7 @@
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ReplicaClient } from '../../proto/gen/curpho/v1/replica.js';
 import { WitnessClient } from '../../proto/gen/curpho/v1/witness.js';
+import { commandBytes } from '../../protocol/command.js';
 import type {
   AdmitRequest,
   AdmitResponse,
@@ -23,6 +24,8 @@ import { peerChannelOptions } from '../host/server.js';
 
 // Leading takes as long as a majority needs to be reached and to store the epoch's own entry.
 const LEAD_MS = 5000;
+// And as long as the replay takes on its way there and from there to a majority, over a slow network.
+const REPLAY_BYTES_PER_MS = 16_384;
 // A whole pool, which may be many megabytes.
 const RECOVERY_DATA_MS = 10_000;
 const CALL_MS = 2000;
@@ -46,7 +49,8 @@ export class NodeCalls {
 
   lead(address: string, request: LeadRequest): Promise<LeadResponse> {
     const client = this.#replica(address);
-    return call(LEAD_MS, (options, done: Callback<LeadResponse>) =>
+    const bytes = request.replay.reduce((sum, { command }) => sum + (command ? commandBytes(command) : 0), 0);
+    return call(LEAD_MS + Math.ceil(bytes / REPLAY_BYTES_PER_MS), (options, done: Callback<LeadResponse>) =>
       client.lead(request, new Metadata(), options, done),
     );
   }

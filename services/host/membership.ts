@@ -16,6 +16,7 @@ import { Backoff } from './backoff.js';
 import { ConfigError } from './config.js';
 import type { Log } from './log.js';
 import { peerChannelOptions } from './server.js';
+import type { Standing } from './store/kept-standing.js';
 
 /** What a replica says of its state, besides its epoch. */
 export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
@@ -36,6 +37,10 @@ export interface MembershipOptions {
   epoch: () => number;
   /** A configuration of the cluster, each time one is heard of; the same one may come again. */
   onConfig: (config: ClusterConfig) => void;
+  /** What a former process of this life was told; nothing by default. */
+  standing?: Standing | undefined;
+  /** Keeps what this life was told, then calls `onKept`, in order. Default: at once, as what is kept nowhere is. */
+  keepStanding?: ((standing: Standing, onKept: () => void) => void) | undefined;
   /** How the node's state is now; a node without one says nothing. */
   state?: (() => NodeState) | undefined;
   /** A coordinator found that the node's state is wrong: it has to end. A node without a state is never told. */
@@ -70,10 +75,10 @@ export class Membership {
   private watchTimer: NodeJS.Timeout | null = null;
   private isBeating = false;
   private isClosed = false;
-  /** Highest session floor that this life was told (F8). */
-  private sessionFloor = 0;
-  /** The latest open configuration that this life was told. */
-  private lastOpen: ClusterConfig | undefined;
+  /** What this process knows. */
+  private told: Standing;
+  /** Of the same, what its next process would know too: only that is said, for whoever hears it counts on it (D9, F8). */
+  private kept: Standing;
   /** The last configuration named this life at another address. */
   private isMisplaced = false;
   /** What the coordinator answered last. */
@@ -81,6 +86,8 @@ export class Membership {
 
   constructor(private readonly options: MembershipOptions) {
     this.clusterId = options.clusterId;
+    this.told = options.standing ?? { sessionFloor: 0, lastOpen: undefined };
+    this.kept = this.told;
     this.role = options.role === 'replica' ? NodeRole.REPLICA : NodeRole.WITNESS;
     this.clients = options.coordinators.map(
       (address) => new CoordinatorClient(address, credentials.createInsecure(), peerChannelOptions),
@@ -151,7 +158,7 @@ export class Membership {
   private callRegister(): Promise<RegisterResponse> {
     const { nodeId, address, incarnation } = this.options;
     const node = { clusterId: this.clusterId, role: this.role, nodeId, address, incarnation };
-    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.sessionFloor, ...this.open };
+    const request = { ...node, epoch: this.options.epoch(), sessionFloor: this.kept.sessionFloor, ...this.open };
     return new Promise((resolve, reject) => {
       this.client.register(request, new Metadata(), callOptions(), (error, response) => {
         if (error === null) resolve(response);
@@ -167,7 +174,8 @@ export class Membership {
     this.isBeating = true;
     const { nodeId, incarnation, epoch, state } = this.options;
     const life = { clusterId: this.clusterId, nodeId, role: this.role, incarnation };
-    const { lastOpen, answered, sessionFloor } = this;
+    const { answered } = this;
+    const { lastOpen, sessionFloor } = this.kept;
     // D9: the record may have been put back to an older snapshot; then nodes are the only ones who know.
     const isAhead =
       lastOpen !== undefined &&
@@ -219,26 +227,35 @@ export class Membership {
   }
 
   private get open(): { openEpoch: number; openVersion: number } {
-    return { openEpoch: this.lastOpen?.epoch ?? 0, openVersion: this.lastOpen?.version ?? 0 };
+    const { lastOpen } = this.kept;
+    return { openEpoch: lastOpen?.epoch ?? 0, openVersion: lastOpen?.version ?? 0 };
   }
 
   private onAnswer({ epoch, version, sessionFloor, stop }: HeartbeatResponse): void {
     this.answered = { epoch, version };
     if (stop !== '') return this.options.onStop?.(stop);
-    // Somebody may wait for ids until a majority of the replicas said that it knows them to be taken (F8).
-    if (this.noteFloor(sessionFloor)) this.beat();
+    this.noteFloor(sessionFloor);
   }
 
-  private noteFloor(sessionFloor: number): boolean {
-    const isNews = sessionFloor > this.sessionFloor;
-    if (isNews) this.sessionFloor = sessionFloor;
-    return isNews;
+  private noteFloor(sessionFloor: number): void {
+    if (sessionFloor > this.told.sessionFloor) this.keep({ ...this.told, sessionFloor });
+  }
+
+  private keep(told: Standing): void {
+    this.told = told;
+    const onKept = (): void => {
+      this.kept = told;
+      // Somebody may wait for ids until a majority of the replicas said that it knows them to be taken (F8).
+      if (this.heartbeatTimer !== null) this.beat();
+    };
+    if (this.options.keepStanding === undefined) onKept();
+    else this.options.keepStanding(told, onKept);
   }
 
   private onConfig(config: ClusterConfig): void {
-    const { epoch = 0, version = 0 } = this.lastOpen ?? {};
+    const { epoch = 0, version = 0 } = this.told.lastOpen ?? {};
     const isLater = config.epoch > epoch || (config.epoch === epoch && config.version > version);
-    if (config.status === EpochStatus.open && isLater) this.lastOpen = config;
+    if (config.status === EpochStatus.open && isLater) this.keep({ ...this.told, lastOpen: config });
     this.isMisplaced = this.isNamedElsewhere(config);
     this.options.onConfig(config);
     // What else was written with it, and who listens, is learnt at once rather than at the next heartbeat.

@@ -15,6 +15,7 @@ import { Membership, type NodeState } from './membership.js';
 import { bindServer, createServer } from './server.js';
 import { assertNotStopped, writeStopMarker } from './stop-marker.js';
 import { DamageError } from './store/examination.js';
+import { keepStanding, readStanding, type Standing } from './store/kept-standing.js';
 import type { NodeStore } from './store/node-store.js';
 import { openStore } from './store/open-store.js';
 import { type Persister, startPersister } from './store/persister.js';
@@ -119,9 +120,10 @@ export class NodeShell {
       return clusterId;
     }
     const { coordinators } = config;
-    const { nodeId, address, incarnation, log } = this;
+    const { nodeId, address, incarnation, log, store } = this;
     const node = { coordinators, role, nodeId, address, incarnation, clusterId, log, onStop: this.onStop };
-    this.membership = new Membership({ ...node, ...options });
+    const keep = (standing: Standing, onKept: () => void): void => keepStanding(store, standing, onKept);
+    this.membership = new Membership({ ...node, ...options, standing: readStanding(store), keepStanding: keep });
     try {
       const joined = await this.membership.register();
       this.store?.joinCluster(joined);

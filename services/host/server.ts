@@ -6,8 +6,9 @@ import { ConfigError } from './config.js';
 
 // A node that stopped without closing its sockets is noticed within two of these.
 const KEEPALIVE_MS = 2000;
-// Unary calls of a view change may be far larger than a frame: a replay holds what full pools of witnesses held.
-const MESSAGE_BYTES_LIMIT = 256 << 20;
+// Unary calls of a view change may be far larger than a frame: a replay holds what full pools of several witnesses held,
+// weak writes of which one copy is enough. Seven full pools fit.
+const MESSAGE_BYTES_LIMIT = 1 << 30;
 // Window of what the dialling side receives; the default of 64 KiB would halt a peer after a large value until the next update.
 const FLOW_CONTROL_WINDOW = 4 << 20;
 

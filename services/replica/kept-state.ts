@@ -7,6 +7,7 @@ import type { ExecutedResult, SessionRecord } from '../../protocol/replica/dedup
 import type { Checkpoint, ReplicaBatch, ReplicaImage, ReplicaPromises } from '../../protocol/replica/persistence.js';
 import type { Version } from '../../protocol/replica/store.js';
 import { DamageError } from '../host/store/examination.js';
+import { decodeInquiry, encodeInquiry } from '../host/store/kept-inquiry.js';
 import { kindKey, numberKey, numberOfKey, textKey, textOfKey } from '../host/store/keys.js';
 import type { NodeStore } from '../host/store/node-store.js';
 import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/records.js';
@@ -15,7 +16,7 @@ import { type ChangeWriter, RecordReader, RecordWriter } from '../host/store/rec
 export const REPLICA_FORMAT = 1;
 
 /** Kinds of records. Those of the state have a second number for the other side. */
-const Kind = { promises: 1, head: 2, entry: 3, stateA: 16, stateB: 32 } as const;
+const Kind = { promises: 1, head: 2, entry: 3, asked: 4, stateA: 16, stateB: 32 } as const;
 /** Added to the kind of a side; `end` is where the side ends. */
 const Part = { expired: 0, forgottenSlots: 1, session: 2, key: 3, end: 4 } as const;
 const Flag = { value: 0, tombstone: 1, applied: 1, present: 2 } as const;
@@ -50,6 +51,7 @@ export class KeptReplica {
     const forgotten = store.get(kindKey(side + Part.forgottenSlots));
     return {
       promises: decodePromises(promises),
+      asked: decodeInquiry(store.get(kindKey(Kind.asked))),
       ...{ slot, floor, floorEpoch },
       keys: this.keys(side),
       sessions: this.sessions(side),
@@ -61,13 +63,14 @@ export class KeptReplica {
 
   /** Writes a batch's changes. */
   write(batch: ReplicaBatch, changes: ChangeWriter): void {
-    const { promises, cutAfter, firstSlot, entries, checkpoint } = batch;
+    const { promises, cutAfter, firstSlot, entries, checkpoint, asked } = batch;
     const { epoch, ledEpoch, commitSlot } = promises;
     changes.put(kindKey(Kind.promises), this.writer.number(epoch).number(ledEpoch).number(commitSlot).view());
     if (cutAfter !== undefined) changes.clear(numberKey(Kind.entry, cutAfter + 1), kindKey(Kind.entry + 1));
     let slot = firstSlot;
     for (const entry of entries) changes.put(numberKey(Kind.entry, slot++), encodeLogEntry(entry));
     if (checkpoint !== undefined) this.writeCheckpoint(checkpoint, changes);
+    if (asked !== undefined) changes.put(kindKey(Kind.asked), encodeInquiry(asked));
   }
 
   private writeCheckpoint(checkpoint: Checkpoint, changes: ChangeWriter): void {

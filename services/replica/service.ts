@@ -362,6 +362,7 @@ export class ReplicaService implements OpenService {
 }
 
 function isOnlyPing(frame: SessionRequest): boolean {
+  if (frame.upkeep !== undefined) return false;
   const { writes, strongReads, confirmedReads, weakReads, ackQueries } = frame;
   return writes.length + strongReads.length + confirmedReads.length + weakReads.length + ackQueries.length === 0;
 }

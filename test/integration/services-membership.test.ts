@@ -14,6 +14,7 @@ import {
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { Membership, type MembershipOptions } from '../../services/host/membership.js';
 import { bindServer, createServer } from '../../services/host/server.js';
+import type { Standing } from '../../services/host/store/kept-standing.js';
 import { eventually, silentLog } from './services-fixture.js';
 
 type WatchCall = ServerWritableStream<WatchRequest, WatchResponse>;
@@ -138,6 +139,25 @@ describe('membership', () => {
     await eventually('one without it', () => coordinator.heartbeats.at(-1)?.config === undefined);
     coordinator.answer = { ...coordinator.answer, epoch: 3, version: 0 };
     await eventually('the configuration', () => coordinator.heartbeats.at(-1)?.config?.openSlot === 9);
+  });
+
+  it('D9: says only what its next process would know, and begins with what the last one was told', async () => {
+    coordinator.answer = { ...coordinator.answer, sessionFloor: 10_001 };
+    const toBeKept: { standing: Standing; onKept: () => void }[] = [];
+    const standing = { sessionFloor: 77, lastOpen: { ...CONFIG, epoch: 2 } };
+    await join({ standing, keepStanding: (next, onKept) => toBeKept.push({ standing: next, onKept }) }).register();
+    assert.equal(coordinator.registrations[0]?.sessionFloor, 77);
+    assert.equal(coordinator.registrations[0]?.openEpoch, 2);
+    membership.start();
+    await eventually('something to keep', () => toBeKept.at(-1)?.standing.lastOpen?.epoch === 3);
+    assert.equal(toBeKept.at(-1)?.standing.sessionFloor, 10_001);
+    const before = coordinator.heartbeats.length;
+    await eventually('more heartbeats', () => coordinator.heartbeats.length > before + 2);
+    const said = new Set(coordinator.heartbeats.map(({ sessionFloor, openEpoch }) => `${sessionFloor} ${openEpoch}`));
+    assert.deepEqual([...said], ['77 2'], 'none of it is kept');
+    for (const { onKept } of toBeKept) onKept();
+    await eventually('what is kept', () => coordinator.heartbeats.at(-1)?.sessionFloor === 10_001);
+    assert.equal(coordinator.heartbeats.at(-1)?.openEpoch, 3);
   });
 
   it('says how its state is, and passes on that it has to stop', async () => {

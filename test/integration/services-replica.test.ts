@@ -13,6 +13,7 @@ import {
   type SessionResponse,
   type Write,
 } from '../../protocol/messages.js';
+import { NodeCalls } from '../../services/coordinator/node-calls.js';
 import { readConfig } from '../../services/host/config.js';
 import { openReplica, type ReplicaService } from '../../services/replica/service.js';
 import { replicaSettings } from '../../services/replica/settings.js';
@@ -98,6 +99,23 @@ describe('replica service', () => {
     for (const closable of open.splice(0)) closable.close();
     await Promise.all(replicas.map((replica) => replica.close()));
     replicas = [];
+  });
+
+  it('D6: leads with a replay of more bytes than a stream may queue', async () => {
+    await openReplicas();
+    for (const replica of replicas) replica.onConfig(configOf(EpochStatus.recovering, 0));
+    for (const index of replicas.keys()) assert.equal((await fence(index)).epoch, 1);
+    const value = Buffer.alloc(1_000_000, 'v');
+    const replay = Array.from({ length: 90 }, (_, at): Write => {
+      const one = write(at + 1, 1, { strong: false });
+      const mutations = [{ key: Buffer.from('k'), value, deletes: false }];
+      return { ...one, command: one.command && { ...one.command, mutations } };
+    });
+    const calls = new NodeCalls();
+    open.push(calls);
+    const request = { config: configOf(EpochStatus.recovering, 0), replay };
+    const { openSlot, committed } = await calls.lead((replicas[0] as ReplicaService).address, request);
+    assert.deepEqual([openSlot, committed.length], [91, 90]);
   });
 
   it('orders, replicates and commits a strong write, and says so to its client', async () => {

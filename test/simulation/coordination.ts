@@ -16,7 +16,8 @@ import { RecordBucket } from './record-bucket.js';
 import { copyFrame } from './wire-copy.js';
 
 /** How long a node may be silent. */
-const LIVENESS_US = 60_000;
+/** Silence after which a coordinator takes a node for lost. */
+export const LIVENESS_US = 60_000;
 const RETRY_US = 6000;
 const TICK_US = 5000;
 const CONFIG_RETRY_US = 50_000;

@@ -59,6 +59,7 @@ export class Faults {
     this.repeat(silenceEveryUs, () => this.silence());
     this.repeat(faults.partitionEveryUs, () => this.interruptions.partition());
     this.repeat(faults.pauseEveryUs, () => this.interruptions.pause());
+    this.repeat(faults.haltEveryUs, () => this.interruptions.haltCoordinator());
   }
 
   /** All streams are opened anew, once, so that both sides know that what they sent before may be lost. */
@@ -203,6 +204,8 @@ export class Faults {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
     const { witnesses, coordination } = this.targets;
+    // Where every pool is needed, a spare that is about to become the only member may not forget either.
+    if (plan.witnesses <= recovery) return;
     const { name, index, isAlive } = random.pick(witnesses);
     if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');

@@ -3,6 +3,7 @@
 // it and ends the streams. Knows who is there, not what they say.
 
 import type { ClientProcess } from './client-process.js';
+import { LIVENESS_US } from './coordination.js';
 import type { CoordinatorProcess } from './coordinator-process.js';
 import type { World } from './node.js';
 import { type FaultTargets, namesOf, type Pair } from './pairs.js';
@@ -45,6 +46,20 @@ export class Interruptions {
     census.count(kind);
     process.pause();
     timeline.after(random.below(plan.faults.pauseUs), () => process.resume());
+  }
+
+  /** Halts a coordinator so long that nobody waits for it: when it goes on, it finds all streams to it broken. */
+  haltCoordinator(): void {
+    const { random, census, timeline } = this.world;
+    const { replicas, witnesses, coordination } = this.targets;
+    const process = random.pick(coordination.processes);
+    if (!process.isAlive || coordination.processes.some(({ isPaused }) => isPaused)) return;
+    census.count('pauseCoordinator');
+    process.pause();
+    timeline.after(random.between(LIVENESS_US, 3 * LIVENESS_US), () => {
+      for (const { name } of random.shuffle([...replicas, ...witnesses])) coordination.loseSight(name, process);
+      process.resume();
+    });
   }
 
   /** Separates processes for a while. */

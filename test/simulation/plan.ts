@@ -46,6 +46,8 @@ export interface FaultPlan {
   pauseEveryUs: number;
   /** Longest pause. */
   pauseUs: number;
+  /** Mean time between two halts of one coordinator, each longer than the liveness time; 0 for none. */
+  haltEveryUs: number;
 }
 
 /** A whole run. */
@@ -183,6 +185,7 @@ export const NO_FAULTS: FaultPlan = {
   partitionUs: 0,
   pauseEveryUs: 0,
   pauseUs: 0,
+  haltEveryUs: 0,
 };
 
 /** A mix in which nothing has a weight yet. */
@@ -324,5 +327,6 @@ function createFaults(random: SeededRandom, later: SeededRandom, intensity: numb
     partitionUs: later.pick([5000, 30_000, 150_000]),
     pauseEveryUs: later.pick([0, 0, 10_000, 50_000]) / intensity,
     pauseUs: later.pick([5000, 30_000, 150_000]),
+    haltEveryUs: 0,
   };
 }

@@ -1,6 +1,7 @@
 // What the disk of one simulated replica holds: batches applied as persistence.ts says, and the image that the next
 // process begins from. The judge of that contract, so it shares no code with the replica.
 
+import type { KeptInquiry } from '../../protocol/inquiry.js';
 import type { LogEntry, SessionRange } from '../../protocol/messages.js';
 import type { SessionRecord } from '../../protocol/replica/dedup.js';
 import type { Checkpoint, ReplicaBatch, ReplicaImage, ReplicaPromises } from '../../protocol/replica/persistence.js';
@@ -17,6 +18,7 @@ interface KeptState {
 /** One replica's disk. Everything handed in is copied: the replica may go on with it. */
 export class ReplicaDisk {
   private promises: ReplicaPromises | null = null;
+  private asked: KeptInquiry | undefined;
   private state = createState();
   private aside = createState();
   private floor = 0;
@@ -35,6 +37,7 @@ export class ReplicaDisk {
     if (batch.number <= this.number) throw new Error(`batch ${batch.number} after ${this.number}`);
     this.number = batch.number;
     this.promises = { ...batch.promises };
+    this.asked = batch.asked ?? this.asked;
     if (batch.cutAfter !== undefined) this.log.length = Math.min(this.log.length, batch.cutAfter - this.floor);
     if (batch.checkpoint?.step === 'install') this.checkpoint(batch.checkpoint);
     if (batch.entries.length > 0) {
@@ -55,7 +58,7 @@ export class ReplicaDisk {
     const { floor, floorEpoch, log, promises } = this;
     const records = [...sessions].map(([session, record]) => [session, copyRecord(record)] as const);
     return {
-      ...{ promises: { ...promises }, slot, floor, floorEpoch, keys: [...keys], sessions: records },
+      ...{ promises: { ...promises }, asked: this.asked, slot, floor, floorEpoch, keys: [...keys], sessions: records },
       ...{ expired: [...expired], forgottenSlots: [...forgottenSlots], entries: [...log] },
     };
   }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { EVENT_NAMES, FAULT_NAMES } from '../simulation/census.js';
-import { createPlan } from '../simulation/plan.js';
+import { createPlan, NO_FAULTS, type PlanOverrides } from '../simulation/plan.js';
 import { runSimulation } from '../simulation/simulation.js';
 import { describeViolation, type JudgedRun, judgeSeed, replayCommand, sweep } from '../simulation/sweep.js';
 
@@ -38,6 +38,22 @@ describe('simulation', function () {
     const report = sweep(from, FRESH_SEEDS, (run) => runs.push(run));
     assert.equal(describeFailures(runs), '', `fresh seeds from ${from}`);
     assert.equal(report.violations, 0);
+  });
+
+  it('no epoch begins because a coordinator was halted', () => {
+    const quiet: PlanOverrides = {
+      ...{ viewChanges: 0, leaderTransfers: 0, witnessRestarts: 0, witnessCrashes: 0, recordRollbacks: 0 },
+      ...{ replicaRestarts: 0, replicaCrashes: 0, powerLosses: 0, isolations: 0, diskObstructions: 0 },
+      ...{ coordinators: 2, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
+    };
+    let halts = 0;
+    for (let seed = 1; seed <= 30; seed++) {
+      const { result, violations } = judgeSeed({ seed, overrides: quiet });
+      assert.deepEqual(violations.map(describeViolation), [], `seed ${seed}`);
+      assert.equal(result?.census.counts.get('viewChange') ?? 0, 0, `seed ${seed}`);
+      halts += result?.census.counts.get('pauseCoordinator') ?? 0;
+    }
+    assert.ok(halts >= 60, `only ${halts} halts`);
   });
 
   it('the same seed gives the same run, byte for byte', () => {

@@ -2,6 +2,8 @@
 // led an epoch in an earlier process leads it no more.
 
 import assert from 'node:assert/strict';
+import type { ReplicaOutput } from '../../../protocol/core.js';
+import { AskedSessions } from '../../../protocol/inquiry.js';
 import type { LogEntry } from '../../../protocol/messages.js';
 import { Journal, type StatePiece } from '../../../protocol/replica/journal.js';
 import { ReplicaLog } from '../../../protocol/replica/log.js';
@@ -54,6 +56,49 @@ describe('C6: kept before it is said', () => {
     assert.equal(replica.matched(), 2);
   });
 
+  it('C6: a fence that is asked again joins the batch under way; a full disk is given nothing more to keep', () => {
+    const replica = follower();
+    for (let again = 0; again < 100; again++) assert.equal(replica.fence(2), undefined);
+    assert.equal(replica.waiting.length, 1);
+    replica.keepAll();
+    const answers = replica.take('fenced');
+    assert.ok(answers.length > 0 && answers.length <= 16, `${answers.length} answers waited`);
+    assert.equal(answers.at(-1)?.response.epoch, 2);
+    assert.deepEqual(replica.fence(2), [2, 0], 'kept already: answered at once');
+    assert.equal(replica.waiting.length, 0);
+  });
+
+  const askedAndRestarted = (broken: Partial<ReplicaRules>) => {
+    const replica = follower(broken);
+    replica.ask(1, { number: 4, sessions: [7] });
+    const inquiries = () => replica.take('replicated').map(({ frame }) => frame.inquiry);
+    const atOnce = inquiries();
+    if (!atOnce.includes(4)) replica.keepAll();
+    const later = inquiries();
+    replica.restart();
+    replica.configure(1, 1);
+    return { replica, atOnce, later };
+  };
+
+  it('F5: what a follower was asked about is known to its next process, and its answer counts only then', () => {
+    const { replica, atOnce, later } = askedAndRestarted({});
+    assert.deepEqual([atOnce, later], [[0], [4]]);
+    assert.deepEqual([replica.send('7#1'), replica.send('8#1')], ['refused', 'acknowledged']);
+    const broken = askedAndRestarted({ mayAnswerInquiry: () => true });
+    assert.deepEqual(broken.atOnce, [4], 'said before it is kept');
+    assert.equal(broken.replica.send('7#1'), 'acknowledged', 'without the rule the end does not meet 7#1');
+  });
+
+  it('F5: in the next epoch the question means nothing', () => {
+    const { replica } = askedAndRestarted({});
+    replica.configure(2, 1);
+    assert.equal(replica.send('7#1', 2), 'acknowledged');
+    replica.keepAll();
+    replica.restart();
+    replica.configure(2, 1);
+    assert.equal(replica.send('7#1', 2), 'acknowledged');
+  });
+
   it('C6: what was cut does not count, whichever batch keeps it', () => {
     const replica = follower();
     replica.follow(1, [0, 0], [entry(1), entry(1), entry(1)]);
@@ -64,9 +109,7 @@ describe('C6: kept before it is said', () => {
     replica.keepAll();
     assert.equal(replica.matched(), 2);
     replica.restart();
-    assert.deepEqual(replica.fence(2), undefined);
-    replica.keepAll();
-    assert.deepEqual(replica.fenced(), [2, 2], 'the cut entries are not found again');
+    assert.deepEqual(replica.fence(2), [2, 2], 'the cut entries are not found again');
   });
 
   it('C6: entries that were cut are not acknowledged, be their batch kept before or after', () => {
@@ -170,6 +213,36 @@ describe('C6: kept before it is said', () => {
   });
 });
 
+describe('a follower whose disk does not keep up', () => {
+  it('is sent what it was sent before less and less often, and at once when it keeps more', () => {
+    const replica = leader();
+    replica.configure(1, 0, 1);
+    replica.acknowledge(1, 1);
+    replica.keepAll();
+    const writes = Array.from({ length: 10 }, (_, i) => write(`1#${i + 1}`, { x: `${i}` }));
+    const frame = { clusterId: CLUSTER, epoch: 1, clientId: 1, writes, trace: undefined, upkeep: undefined };
+    const reads = { strongReads: [], confirmedReads: [], weakReads: [], ackQueries: [], ping: 0 };
+    replica.turn({ kind: 'session', frame: { ...frame, ...reads } });
+    replica.keepAll();
+    /** Entries that r1 is sent within a time, if its disk has kept so much. */
+    const sentWithin = (us: number, kept: number): number => {
+      let sent = 0;
+      for (const untilUs = replica.nowUs + us; replica.nowUs < untilUs; ) {
+        replica.turn({ kind: 'tick' });
+        const frames = replica.take('replicate').filter(({ to }) => to.includes(1));
+        for (const { frame: request } of frames) sent += request.entries.length;
+        if (frames.length > 0) replica.acknowledge(1, kept);
+      }
+      return sent;
+    };
+    assert.ok(sentWithin(200_000, 1) >= 20, 'what was sent once may be lost');
+    const later = sentWithin(8_000_000, 1);
+    assert.ok(later <= 100, `${later} entries in eight seconds`);
+    assert.ok(later >= 40, 'given up');
+    assert.ok(sentWithin(250_000, 6) >= 5, 'it goes on');
+  });
+});
+
 describe('C4: a leader that was started anew', () => {
   it('C4: leads no epoch again that it began to lead, says so, and leads a later one', () => {
     const ledAgain = (broken: Partial<ReplicaRules>) => {
@@ -268,6 +341,7 @@ describe('C5: what is kept is whole', () => {
   it('C5: no checkpoint leaves a gap to the log, however much is new at once', () => {
     const source = {
       ...{ log: new ReplicaLog(2), state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0 },
+      asked: new AskedSessions(),
       options: { checkpointEntries: 10, checkpointBytes: 1 << 30 },
     };
     const journal = new Journal(source);
@@ -323,25 +397,33 @@ describe('a state that replaces the kept one', () => {
   it('C6: a fence that comes between two pieces is answered when its epoch is kept, not when the piece is', () => {
     const log = new ReplicaLog(2);
     const options = { checkpointEntries: 1000, checkpointBytes: 1 << 20 };
-    const source = { log, state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0, options };
+    const state = new AppliedState(1, replicaRules);
+    const source = { log, state, epoch: 1, ledEpoch: 0, commitSlot: 0, options, asked: new AskedSessions() };
     const journal = new Journal(source);
     source.log.append(entry(1));
-    const outputs: OutputOf<'persist'>[] = [];
+    const outputs: ReplicaOutput[] = [];
     journal.onTurnEnd(outputs);
     journal.beginAside();
     journal.buildAside(piece('a', 7));
     source.epoch = 2;
     const response = { epoch: 2, lastEpoch: 1, lastSlot: 1, lastWrites: [] };
-    journal.persistBefore([{ kind: 'fenced', call: 1, response }], outputs);
-    const answering = outputs.find(({ then }) => then.length > 0) ?? assert.fail('no answer');
+    journal.answerWhenKept({ kind: 'fenced', call: 1, response }, outputs);
     const disk = new ReplicaDisk();
-    for (const { batch } of outputs.slice(0, outputs.indexOf(answering) + 1)) disk.keep(batch);
+    const answers: ReplicaOutput[] = [];
+    const batches = outputs.map((output) => (output.kind === 'persist' ? output.batch : assert.fail(output.kind)));
+    for (const batch of batches) {
+      if (answers.length > 0) break;
+      disk.keep(batch);
+      journal.onKept(batch.number, answers);
+    }
+    assert.equal(answers[0]?.kind, 'fenced');
     assert.equal(disk.image()?.promises.epoch, 2, 'the answer leaves before the promise is kept');
   });
 
   it('is found only when its last piece is kept; before, the old one is, with its log', () => {
     const source = {
       ...{ log: new ReplicaLog(2), state: new AppliedState(1, replicaRules), epoch: 1, ledEpoch: 0, commitSlot: 0 },
+      asked: new AskedSessions(),
       options: { checkpointEntries: 1000, checkpointBytes: 1000 },
     };
     const journal = new Journal(source);
@@ -365,13 +447,13 @@ describe('a state that replaces the kept one', () => {
     const disk = new ReplicaDisk();
     for (const { batch } of outputs.slice(0, 3)) {
       disk.keep(batch);
-      journal.onKept(batch.number);
+      journal.onKept(batch.number, []);
       assert.ok(journal.durableSlot <= 3);
     }
     assert.equal(journal.durableSlot, 0, 'the old log is on its way out');
     const last = outputs[3] ?? assert.fail('no batch');
     disk.keep(last.batch);
-    journal.onKept(last.batch.number);
+    journal.onKept(last.batch.number, []);
     assert.equal(journal.durableSlot, 10);
     const image = disk.image() ?? assert.fail('nothing kept');
     assert.deepEqual([[...image.keys].map(([key]) => key), image.slot, image.floor], [['a', 'b'], 9, 9]);

@@ -10,6 +10,7 @@ import { HeldWrites } from '../../../protocol/replica/held-writes.js';
 import type { ReplicaOptions } from '../../../protocol/replica/node.js';
 import { Parking } from '../../../protocol/replica/parking.js';
 import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
+import { LoneReplica } from './lone-replica.js';
 import { idOf, LoneWitness, write } from './lone-witness.js';
 import { CLUSTER, toBytes } from './story.js';
 
@@ -285,5 +286,22 @@ describe('pacing', () => {
       [2],
       'the weak write on its key is uncommitted',
     );
+  });
+
+  it('D6: what is on its way to a follower is bounded by bytes, whatever a replay holds', () => {
+    const replica = new LoneReplica();
+    const replay = Array.from({ length: 60 }, (_, at) => write(`${at + 1}#1`, { x: 'v'.repeat(1_000_000) }));
+    replica.lead(1, replay);
+    replica.keepAll();
+    const slotsTo = (follower: number) => {
+      const frames = replica.take('replicate').filter(({ to }) => to.includes(follower));
+      return frames.map(({ frame }) => frame.prevSlot + frame.entries.length);
+    };
+    const first = Math.max(...slotsTo(1));
+    assert.ok(first >= 8 && first <= 10, `${first} writes of a megabyte are on their way`);
+    replica.acknowledge(1, 8);
+    for (let turn = 0; turn < 5; turn++) replica.turn({ kind: 'tick' });
+    const second = Math.max(...slotsTo(1));
+    assert.ok(second > first && second <= 18, `${second} after eight were acknowledged`);
   });
 });

@@ -2,12 +2,13 @@
 
 import assert from 'node:assert/strict';
 import type { ReplicaInput, ReplicaOutput } from '../../../protocol/core.js';
-import type { CheckedWrite, ClusterConfig, LogEntry, ReplicateRequest } from '../../../protocol/messages.js';
+import type { CheckedWrite, ClusterConfig, Inquiry, LogEntry, ReplicateRequest } from '../../../protocol/messages.js';
 import { EpochStatus } from '../../../protocol/messages.js';
 import type { ReplicaBatch } from '../../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../../protocol/replica/replica-core.js';
 import { type ReplicaRules, replicaRules } from '../../../protocol/replica/rules.js';
 import { ReplicaDisk } from '../../simulation/replica-disk.js';
+import { write } from './lone-witness.js';
 import { CLUSTER } from './story.js';
 
 /** How the replica is set up. */
@@ -99,12 +100,23 @@ export class LoneReplica {
 
   /** Hears of r1, which leads `epoch`: entries after a slot. */
   follow(epoch: number, prev: [slot: number, epoch: number], entries: LogEntry[], commitSlot = 0, stored = 0): void {
-    const frame: ReplicateRequest = {
-      ...{ clusterId: CLUSTER, epoch, leader: 1, prevSlot: prev[0], prevEpoch: prev[1], entries, commitSlot },
-      ...{ openSlot: 0, round: 0, storedEverywhere: stored, trace: undefined, learner: 0, snapshot: undefined },
-      inquiry: undefined,
-    };
-    this.turn({ kind: 'replicate', frame });
+    const frame = createReplicate(epoch, prev);
+    this.turn({ kind: 'replicate', frame: { ...frame, entries, commitSlot, storedEverywhere: stored } });
+  }
+
+  /** r1, which leads `epoch`, asks what is held here of some sessions. */
+  ask(epoch: number, inquiry: Inquiry): void {
+    this.turn({ kind: 'replicate', frame: { ...createReplicate(epoch, [0, 0]), inquiry } });
+  }
+
+  /** A client bound to this replica sends a weak write; what it is told at once. */
+  send(id: string, epoch = 1): 'acknowledged' | 'refused' | 'nothing' {
+    const writes = [{ ...write(id, { x: '1' }, { weak: true }), bound: 0 }];
+    const rest = { strongReads: [], weakReads: [], confirmedReads: [], ackQueries: [], ping: 0 };
+    const frame = { clusterId: CLUSTER, epoch, clientId: 1, writes, ...rest, trace: undefined, upkeep: undefined };
+    this.turn({ kind: 'session', frame });
+    if (this.take('acks').some(({ batch }) => batch.weakAcks.length > 0)) return 'acknowledged';
+    return this.take('session').some(({ frame: { refusals } }) => refusals.length > 0) ? 'refused' : 'nothing';
   }
 
   /** What the leader was last told to be here; undefined if nothing since the last call. */
@@ -144,6 +156,14 @@ export class LoneReplica {
     if (output.kind === 'persist') this.waiting.push(structuredClone(output));
     else this.said.push(output);
   }
+}
+
+function createReplicate(epoch: number, [prevSlot, prevEpoch]: [slot: number, epoch: number]): ReplicateRequest {
+  return {
+    ...{ clusterId: CLUSTER, epoch, leader: 1, prevSlot, prevEpoch, entries: [], commitSlot: 0 },
+    ...{ openSlot: 0, round: 0, storedEverywhere: 0, trace: undefined, learner: 0, snapshot: undefined },
+    inquiry: undefined,
+  };
 }
 
 /** Slots of the entries of batches, as `first-last`. */

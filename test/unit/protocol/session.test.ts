@@ -258,6 +258,23 @@ describe('E: sessions and weak operations', () => {
     assert.deepEqual([outcome(call), call.levels], ['weak', ['committed']]);
   });
 
+  it('E11: each of several weak writes that are committed together is told its own slot', () => {
+    const story = openStory();
+    const calls = ['1', '2', '3'].map((value) => story.weakPut(1, 'x', value));
+    story.deliver('c1', 'r* w*');
+    story.drop('r0', 'r*');
+    for (let passed = 0; passed < 10; passed++) {
+      story.advance(20_000);
+      story.settle();
+    }
+    const slots = calls.map(({ committedSlot }) => committedSlot);
+    assert.ok(
+      slots.every((slot) => slot !== undefined && slot > 0),
+      `slots ${slots}`,
+    );
+    assert.equal(new Set(slots).size, 3);
+  });
+
   it('E12: beyond the write set writes wait without a number, then they are refused', () => {
     const story = openStory({ writeSetLimit: 1 });
     const calls = Array.from({ length: 10 }, (_, i) => story.weakPut(1, 'x', `${i}`));

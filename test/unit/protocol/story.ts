@@ -65,6 +65,8 @@ export interface Call {
   resolved: ResolvedOutcome | undefined;
   /** Levels that a weak write has reached after `local`. */
   levels: string[];
+  /** Slot that came with `committed`, if that was said. */
+  committedSlot: number | undefined;
   /** Named attempts of a traced read. */
   attempts: number[];
   numbered: boolean;
@@ -102,7 +104,7 @@ function matches(name: string, pattern: string): boolean {
 function createCall(): Call {
   return {
     ...{ answer: undefined, refused: undefined, failed: undefined, resolved: undefined },
-    ...{ levels: [], attempts: [], numbered: false },
+    ...{ levels: [], committedSlot: undefined, attempts: [], numbered: false },
   };
 }
 
@@ -451,7 +453,10 @@ export class Story {
     else if (sent.kind === 'attempt') call.attempts.push(sent.nonce);
     else if (sent.kind === 'failed') call.failed = sent.reason;
     else if (sent.kind === 'resolved') call.resolved = sent.outcome;
-    else call.levels.push(sent.level);
+    else {
+      call.levels.push(sent.level);
+      if (sent.level === 'committed') call.committedSlot = sent.slot;
+    }
   }
 
   /** Who has a place of the list in force. */

@@ -311,6 +311,17 @@ describe('B: the life of a witness that keeps its memory', () => {
     assert.deepEqual([witness.core.isRecording, witness.core.stats().poolEntries], [true, 0]);
   });
 
+  it('a full disk that is asked again and again is given nothing more to keep, and no more answers wait', () => {
+    const witness = new KeptWitness();
+    for (let again = 0; again < 100; again++) witness.seal(2);
+    for (let again = 0; again < 20_000; again++) witness.check(1, 1, 'x');
+    assert.equal(witness.underWay.length, 1);
+    witness.keepAll();
+    const answers = witness.answers();
+    assert.equal(answers.filter((text) => text === 'sealed e2 life 1').length, 5);
+    assert.equal(answers.length, 5 + 16_384);
+  });
+
   it('B12: an end is answered once it is kept', () => {
     const witness = new KeptWitness();
     witness.record(1, write('1#1', { x: '1' }));

@@ -208,6 +208,25 @@ describe('B: witness', () => {
     assert.equal(witness.reported.length, 3);
   });
 
+  it('B10: a report has as much as fits in a frame; the rest comes with the next', () => {
+    const witness = new LoneWitness({ staleAfterUs: 1000 });
+    const ids = ['1#1', '1#2', '1#3', '1#4', '1#5'];
+    witness.recordAll(ids.map((id) => write(id, { [id]: 'v'.repeat(400_000) })));
+    witness.tickAfter(1000);
+    assert.deepEqual(witness.reported, ['1#1', '1#2', '1#3']);
+    witness.tickAfter(250);
+    assert.deepEqual(witness.reported, ids);
+  });
+
+  it('B10: dependencies take room like keys and values', () => {
+    const dependencies = Array.from({ length: 1000 }, (_, at) => ({ session: 9, seq: at + 1 }));
+    const witness = new LoneWitness({ poolBytesLimit: 10_000 });
+    assert.equal(witness.record({ ...write('1#1', { a: '1' }), dependencies }), 'accepted:1');
+    assert.equal(witness.record(write('1#2', { b: '1' })), 'full:1');
+    witness.collect(1, 1);
+    assert.equal(witness.core.stats().poolBytes, 0);
+  });
+
   it('B10: the write of a client that reached one witness and died leaves through the leader', () => {
     const story = openStory();
     story.put(1, 'x', '1');

@@ -296,7 +296,10 @@ export interface OutcomeReply {
   nonce: number;
   /** What became of the write. */
   status: OutcomeStatus;
-  /** Its slot, 0 if that is not known (any more). */
+  /**
+   * Its slot, 0 if that is not known (any more). Of a write that was not executed: the slot at which its session's end is
+   * committed, which makes the answer final, or 0 while the write may still be executed.
+   */
   slot: number;
   /** What executing it answered. */
   result: WriteResult | undefined;

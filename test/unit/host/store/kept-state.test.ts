@@ -25,7 +25,8 @@ function entry(epoch: number, seq: number): LogEntry {
 
 function batch(fields: Partial<ReplicaBatch>): ReplicaBatch {
   const promises = { epoch: 3, ledEpoch: 2, commitSlot: FAR };
-  return { number: 1, promises, cutAfter: undefined, firstSlot: 1, entries: [], checkpoint: undefined, ...fields };
+  const nothing = { cutAfter: undefined, entries: [], checkpoint: undefined, asked: undefined };
+  return { number: 1, promises, firstSlot: 1, ...nothing, ...fields };
 }
 
 function checkpoint(fields: Partial<Checkpoint>): Checkpoint {
