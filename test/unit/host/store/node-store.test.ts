@@ -14,6 +14,13 @@ import { fail, fillStore, keep, open, readAll, useDirectory } from './stored.js'
 
 const WRITER = fileURLToPath(new URL('../../../support/store-writer.js', import.meta.url));
 
+/** Processes that tests started; a failed test leaves one running. */
+const started: ChildProcess[] = [];
+
+function endProcesses(): void {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+}
+
 /** Waits until `isTrue`, which a timer looks at. */
 async function eventually(what: string, isTrue: () => boolean, withinMs = 10_000): Promise<void> {
   const untilMs = performance.now() + withinMs;
@@ -25,6 +32,7 @@ async function eventually(what: string, isTrue: () => boolean, withinMs = 10_000
 
 describe('store on disk', () => {
   const directory = useDirectory();
+  afterEach(endProcesses);
 
   it('finds again what it kept, and the life it belongs to', async () => {
     const first = await open(directory());
@@ -103,6 +111,7 @@ describe('store on disk', () => {
 
   it('is open in one process at a time, and free when that is killed', async () => {
     const child = spawn(process.execPath, [WRITER, directory()], { stdio: ['ignore', 'pipe', 'ignore'] });
+    started.push(child);
     await once(child.stdout, 'data');
     await assert.rejects(open(directory()), (error: Error) => {
       assert.ok(error instanceof ConfigError);
@@ -146,6 +155,7 @@ class WritingProcess {
   constructor(directory: string, valueBytes: number, first: number) {
     const args = [WRITER, directory, `${valueBytes}`, `${first}`];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    started.push(child);
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.kept = Number(line);
     });
@@ -177,6 +187,7 @@ function checkWhole(store: NodeStore, valueBytes: number): number {
 
 describe('store on disk, under force', () => {
   const directory = useDirectory();
+  afterEach(endProcesses);
 
   it('C6: has everything that was said to be kept, and whole batches, after each kill -9', async () => {
     const VALUE_BYTES = 300;

@@ -8,23 +8,32 @@ import type { NodeStore } from '../../../../services/host/store/node-store.js';
 import { openStore, type StoreOptions } from '../../../../services/host/store/open-store.js';
 import type { ChangeWriter } from '../../../../services/host/store/records.js';
 
-/** A directory that is removed after the suite's tests. */
+/** Stores that tests opened: what a failed test leaves open would keep its thread, and with it the whole run, alive. */
+const opened = new Set<NodeStore>();
+
+/** A directory that is removed after each of the suite's tests, when the stores that are still open have been closed. */
 export function useDirectory(): () => string {
   let directory = '';
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'curpho-store-'));
   });
-  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+  afterEach(async () => {
+    await Promise.all([...opened].map((store) => store.close(0)));
+    opened.clear();
+    rmSync(directory, { recursive: true, force: true });
+  });
   return () => directory;
 }
 
 /** Opens a store of replica r0. */
-export function open(directory: string, options: Partial<StoreOptions> = {}): Promise<NodeStore> {
-  return openStore({
+export async function open(directory: string, options: Partial<StoreOptions> = {}): Promise<NodeStore> {
+  const store = await openStore({
     ...{ directory, role: 'replica', nodeId: 'r0', clusterId: '', format: 1, ifDamaged: 'refuse', bytesLimit: 1 << 30 },
     log: createLog({ role: 'test', node: 'test', epoch: 0 }, 'silent'),
     ...options,
   });
+  opened.add(store);
+  return store;
 }
 
 /** Keeps one batch. */
