@@ -8,8 +8,8 @@ import { NodeRole } from './types.js';
 /** Part of the liveness time over which coordinators spread their suspicions. */
 const SPREAD_SHARE = 8;
 /**
- * Part of the liveness time that a leader whose stream broke has to be heard on another way: it may have been the stream
- * only, or the streams of all nodes.
+ * By default, part of the liveness time that a leader whose stream broke has to be heard on another way: it may have been
+ * the stream only, or the streams of all nodes.
  */
 const STREAM_SHARE = 8;
 
@@ -22,14 +22,16 @@ export type Suspicion = 'lost' | 'deposed';
 /** Watches one leader at a time. */
 export class LeaderWatch {
   readonly #livenessUs: number;
+  readonly #streamGraceUs: number;
   readonly #name: string;
   readonly #silence: SilenceWatch;
   #epoch = 0;
   #refusedEpoch = 0;
 
   /** `name` tells coordinators apart: two that hear the same silence do not act on it at the same moment. */
-  constructor(options: { livenessUs: number; name: string }) {
+  constructor(options: { livenessUs: number; streamGraceUs?: number; name: string }) {
     this.#livenessUs = options.livenessUs;
+    this.#streamGraceUs = options.streamGraceUs ?? options.livenessUs / STREAM_SHARE;
     this.#name = options.name;
     this.#silence = new SilenceWatch(options.livenessUs);
   }
@@ -51,7 +53,7 @@ export class LeaderWatch {
     if (node === undefined) return null;
     const silentUs = this.#silence.measure(node, registry.hearing.anewUs, nowUs);
     if (node.incarnation !== incarnation) return 'lost';
-    if (node.lostUs !== undefined && nowUs - node.lostUs >= this.#livenessUs / STREAM_SHARE) return 'lost';
+    if (node.lostUs !== undefined && nowUs - node.lostUs >= this.#streamGraceUs) return 'lost';
     if (silentUs > this.#livenessUs + this.#spreadUs(config.epoch)) return 'lost';
     return node.lostEpoch === config.epoch || this.#refusedEpoch === config.epoch ? 'deposed' : null;
   }

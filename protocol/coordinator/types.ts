@@ -188,6 +188,8 @@ export interface CoordinatorSettings {
   livenessUs: number;
   /** Absence of a replica after which a registered one that is no member takes its place. Default five liveness times. */
   replaceAfterUs?: number;
+  /** Time that a leader whose stream broke has to be heard on another way. Default: an eighth of `livenessUs`. */
+  streamGraceUs?: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
 }

@@ -66,7 +66,7 @@ function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<Witn
 const CALM: PlanOverrides = {
   ...{ durability: 'memory', witnessCrashes: 0, witnessCrashAtStrike: 0, replicaCrashes: 0, powerLosses: 0 },
   ...{ diskObstructions: 0, spareWitnesses: 0, leaderTransfers: 0, sessionCalls: 0, recordRollbacks: 0 },
-  ...{ witnessRestarts: 0, rebindEveryUs: 0, spares: 0, replicaRestarts: 0, isolations: 0, siege: 0 },
+  ...{ streamGraceUs: 0, witnessRestarts: 0, rebindEveryUs: 0, spares: 0, replicaRestarts: 0, isolations: 0, siege: 0 },
   ...{ replicaCrashAtStrike: 0, sessionChurn: 0, silenceEveryUs: 0, clockOffsetUs: 0, clockDrift: 0 },
   ...{ sessionLeaseUs: 60_000_000, relayAfterUs: 30_000, logEntriesLimit: 262_144 },
 };

@@ -296,7 +296,7 @@ export class Coordination {
       ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1_000_000_000 },
       ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum },
       ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
-      replaceAfterUs: LIVENESS_US,
+      ...{ replaceAfterUs: LIVENESS_US, streamGraceUs: plan.streamGraceUs },
     };
     return new CoordinatorCore(settings, rules);
   }

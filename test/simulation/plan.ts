@@ -97,6 +97,8 @@ export interface SimulationPlan {
   coordinatorLoss: number;
   /** Witnesses besides those that are members at first. */
   spareWitnesses: number;
+  /** Time that a leader whose stream broke has to be heard in. */
+  streamGraceUs: number;
   /** Wishes of operators for another leader. */
   leaderTransfers: number;
   /** Calls for session ids. */
@@ -283,6 +285,7 @@ function createOperations(random: SeededRandom) {
     leaderTransfers: random.pick([0, 0, 1, 3]),
     sessionCalls: random.pick([0, 10]),
     recordRollbacks: random.pick([0, 0, 0, 1]),
+    streamGraceUs: random.pick([0, 7500]),
   };
 }
 
