@@ -43,8 +43,6 @@ export interface JoinOptions {
 }
 
 const DRAIN_MS = 3000;
-/** A disk that is full for a moment is waited for: another leader costs an epoch. */
-const STUCK_PATIENCE_MS = 2000;
 /** How long the end of a node waits for its disk; the process as a whole has five seconds. */
 const FLUSH_MS = 1500;
 
@@ -59,7 +57,6 @@ export class NodeShell {
   nodeId = '';
   /** What the node keeps through its end; null in durability `memory`, and before `open`. */
   store: NodeStore | null = null;
-  private stuckSinceMs = Number.POSITIVE_INFINITY;
   private readonly firstLife = randomInt(1, 2 ** 48 - 1);
   private readonly identity: LogIdentity;
   private membership: Membership | null = null;
@@ -80,13 +77,6 @@ export class NodeShell {
   /** True while nothing can be kept. */
   get isStoreStuck(): boolean {
     return this.store?.isStuck === true;
-  }
-
-  /** True once nothing could be kept for so long that others should do what this node does. */
-  get isStoreGivenUp(): boolean {
-    if (!this.isStoreStuck) this.stuckSinceMs = Number.POSITIVE_INFINITY;
-    else if (this.stuckSinceMs === Number.POSITIVE_INFINITY) this.stuckSinceMs = performance.now();
-    return performance.now() - this.stuckSinceMs >= STUCK_PATIENCE_MS;
   }
 
   /** More waits for the disk than should: clients are not to be read. */

@@ -188,10 +188,8 @@ export class ReplicaService implements OpenService {
 
   /** What heartbeats say of its state. */
   get state(): NodeState {
-    const { lostEpoch, stateHash, isLeader, epoch } = this.core;
-    // A leader that can keep nothing commits nothing of its own and stops reading its clients: another one should lead.
-    const given = this.shell.isStoreGivenUp && isLeader ? epoch : lostEpoch;
-    return { lostEpoch: given, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+    const { lostEpoch, stateHash } = this.core;
+    return { lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
   }
 
   /** Counters and sizes of the replica and of everything around it. */

@@ -363,7 +363,7 @@ export const CANARIES: readonly Canary[] = [
   replica(
     'D10: a place counts by its former member alone until the leader hears of the other list',
     { reachedAtPlace: (named) => named },
-    { ...EXCHANGING, siege: 1, isolations: 14, announceUs: 200_000 },
+    { ...EXCHANGING, siege: 1, isolations: 14 },
   ),
   {
     name: 'P7: a life joins before it has caught up',
@@ -391,7 +391,7 @@ export const CANARIES: readonly Canary[] = [
   coordinator(
     'D8: a witness takes the place of another within an epoch',
     { replaceWitnesses: replaceWithinEpoch },
-    { ...SPARSE, coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, spareWitnesses: 1, witnessRestarts: 12 },
+    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3 },
   ),
   coordinator(
     'F8: session ids are issued by what the record says, although it was put back',

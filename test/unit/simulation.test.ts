@@ -44,7 +44,7 @@ describe('simulation', function () {
     const quiet: PlanOverrides = {
       ...{ viewChanges: 0, leaderTransfers: 0, witnessRestarts: 0, witnessCrashes: 0, recordRollbacks: 0 },
       ...{ replicaRestarts: 0, replicaCrashes: 0, powerLosses: 0, isolations: 0, diskObstructions: 0 },
-      ...{ coordinators: 2, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
+      ...{ coordinators: 2, streamGraceUs: 7500, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
     };
     let halts = 0;
     for (let seed = 1; seed <= 30; seed++) {
