@@ -13,7 +13,18 @@ export interface RegisteredNode extends SeenNode {
   lostUs: number | undefined;
   /** Epoch that it led before it was started anew, 0 if there is none (C4). Never falls in one life. */
   lostEpoch: number;
+  /** For how long it said last, at `saidUs` and in that epoch, that it had been stalled. */
+  stall: Stall;
 }
+
+/** What a replica said of its own progress. */
+export interface Stall {
+  stalledUs: number;
+  epoch: number;
+  saidUs: number;
+}
+
+const NO_STALL: Stall = { stalledUs: 0, epoch: 0, saidUs: Number.NEGATIVE_INFINITY };
 
 /** Streams that break together within this part of the liveness time, if they are many, broke on this side. */
 const TOGETHER_SHARE = 8;
@@ -40,8 +51,8 @@ export class NodeRegistry {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
     this.hearing.note(nowUs);
-    const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch });
+    const { lostEpoch = 0, stall = NO_STALL } = holder?.incarnation === node.incarnation ? holder : {};
+    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch, stall });
     return null;
   }
 
@@ -70,6 +81,12 @@ export class NodeRegistry {
   noteLostEpoch(life: { role: number; id: string; incarnation: number }, lostEpoch: number): void {
     const node = this.find(life.role, life.id);
     if (node?.incarnation === life.incarnation) node.lostEpoch = Math.max(node.lostEpoch, lostEpoch);
+  }
+
+  /** Notes for how long a life says that it has been stalled. */
+  noteStall(life: { role: number; id: string; incarnation: number }, stall: Stall): void {
+    const node = this.find(life.role, life.id);
+    if (node?.incarnation === life.incarnation) node.stall = stall;
   }
 
   /**

@@ -110,7 +110,8 @@ export class Coordination {
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
     const isPaused = (): boolean => node.isPaused;
-    const report = (): NodeReport => node.report?.() ?? { epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+    const report = (): NodeReport =>
+      node.report?.() ?? { epoch: 0, lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0 };
     const standing = isSameLife ? before.standing : { sessionFloor: 0, lastOpen: undefined };
     const ends = { isAlive, isPaused, report };
     const membership = new Membership(this.world, member, ends, standing, (index, build, onAnswer) => {
@@ -296,7 +297,7 @@ export class Coordination {
       ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1_000_000_000 },
       ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum },
       ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
-      ...{ replaceAfterUs: LIVENESS_US, streamGraceUs: plan.streamGraceUs },
+      ...{ replaceAfterUs: LIVENESS_US, streamGraceUs: plan.streamGraceUs, stallUs: plan.stallUs },
     };
     return new CoordinatorCore(settings, rules);
   }

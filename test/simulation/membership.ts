@@ -26,6 +26,7 @@ export interface MemberIdentity {
 export interface NodeReport {
   epoch: number;
   lostEpoch: number;
+  stalledUs: number;
   stateSlot: number;
   stateHash: number;
 }
