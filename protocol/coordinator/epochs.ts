@@ -2,7 +2,7 @@
 // reason and who should lead it, and drives the steps from there to an epoch that serves. Reads and writes no record.
 
 import { unreachable } from '../core.js';
-import type { ClusterConfig } from '../messages.js';
+import type { ClusterConfig, ReplicaMember } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import { Admission } from './admission.js';
 import { Installation } from './installation.js';
@@ -51,9 +51,10 @@ export class Epochs {
     this.#planned = new PlannedChanges({ livenessUs, registry });
     const nextAttempt = (): number => ++this.#lastAttempt;
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
-    this.#change = new ViewChange({ retryUs, rules, nextAttempt });
-    this.#watch = new LeaderWatch(settings);
     this.#stalls = new StallWatch(settings);
+    const isStalled = (member: ReplicaMember): boolean => this.#stalls.isStalled(member, registry);
+    this.#change = new ViewChange({ retryUs, rules, nextAttempt, isStalled });
+    this.#watch = new LeaderWatch(settings);
     const { replaceAfterUs = 5 * livenessUs } = settings;
     this.#admission = new Admission({ registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules });
   }

@@ -2,7 +2,7 @@
 // refused everything, and enough others say nothing of the kind. A suspicion, as in leader-watch.ts: being wrong costs
 // an epoch, never safety. Does not know why a replica is stalled, nor who leads next.
 
-import type { ClusterConfig } from '../messages.js';
+import type { ClusterConfig, ReplicaMember } from '../messages.js';
 import type { NodeRegistry } from './registry.js';
 import { majorityOf } from './survey.js';
 import { NodeRole } from './types.js';
@@ -11,6 +11,8 @@ import { NodeRole } from './types.js';
 const DOUBT_SHARE = 2;
 /** Part of the bound for which the leader has to be stalled, and the others not, as this coordinator sees it. */
 const WITNESSED_SHARE = 4;
+/** Part of the liveness time within which the others have to be heard: halted together with them, nobody is stalled. */
+const HEARD_SHARE = 2;
 /** Part of the liveness time that one step may count, whatever the clock says. */
 const STEP_SHARE = 8;
 /** The pause between epochs that begin because a leader is stalled doubles up to so many bounds. */
@@ -22,6 +24,7 @@ const QUIET_PAUSES = 4;
 export class StallWatch {
   readonly #stallUs: number;
   readonly #stepUsMax: number;
+  readonly #heardUs: number;
   #epoch = 0;
   #steppedUs = 0;
   /** When the doubt began by this coordinator's clock, and how long it has lasted while it ran. */
@@ -37,6 +40,7 @@ export class StallWatch {
   constructor({ livenessUs, stallUs = livenessUs }: { livenessUs: number; stallUs?: number }) {
     this.#stallUs = stallUs;
     this.#stepUsMax = livenessUs / STEP_SHARE;
+    this.#heardUs = livenessUs / HEARD_SHARE;
     this.#pauseUs = stallUs;
   }
 
@@ -54,7 +58,7 @@ export class StallWatch {
     const elapsedUs = Math.min(nowUs - this.#steppedUs, this.#stepUsMax);
     this.#steppedUs = nowUs;
     const { stalledUs, saidUs } = this.#saidOf(config, registry, config.leader);
-    const isDoubtful = this.#isStalled(stalledUs) && canSeal && this.#canDoWithout(config, registry, live);
+    const isDoubtful = this.#isStalled(stalledUs) && canSeal && this.#canDoWithout(config, registry, live, nowUs);
     if (!isDoubtful) {
       this.#doubt = null;
       return false;
@@ -81,14 +85,21 @@ export class StallWatch {
     this.#leftUs = nowUs;
   }
 
+  /** Whether a member said last that it is of no use, in whichever epoch. */
+  isStalled({ id, incarnation }: ReplicaMember, registry: NodeRegistry): boolean {
+    const node = registry.find(NodeRole.replica, id);
+    return node?.incarnation === incarnation && this.#isStalled(node.stall.stalledUs);
+  }
+
   #isStalled(stalledUs: number): boolean {
     return stalledUs >= this.#stallUs / DOUBT_SHARE;
   }
 
   /** Whether a majority of the replicas, the leader left out, is heard and not stalled itself. */
-  #canDoWithout(config: ClusterConfig, registry: NodeRegistry, live: readonly number[]): boolean {
+  #canDoWithout(config: ClusterConfig, registry: NodeRegistry, live: readonly number[], nowUs: number): boolean {
     const able = live.filter((index) => {
-      return index !== config.leader && !this.#isStalled(this.#saidOf(config, registry, index).stalledUs);
+      const { stalledUs, saidUs } = this.#saidOf(config, registry, index);
+      return index !== config.leader && !this.#isStalled(stalledUs) && nowUs - saidUs <= this.#heardUs;
     });
     return able.length >= majorityOf(config);
   }
