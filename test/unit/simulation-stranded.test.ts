@@ -15,7 +15,15 @@ const QUIET: PlanOverrides = {
   ...{ viewChanges: 0, leaderTransfers: 0, witnessRestarts: 0, witnessCrashes: 0, recordRollbacks: 0, spares: 0 },
   ...{ replicaRestarts: 0, replicaCrashes: 0, powerLosses: 0, isolations: 0, diskObstructions: 0, clientLosses: 0 },
   ...{ streamGraceUs: 7500, silenceEveryUs: 0, sessionLeaseUs: 60_000_000, sessionChurn: 0, abandon: 0 },
-  ...{ announceUs: 5000, thinkUs: 3000, strong: 0.8, operations: 400, recordFaults: false, faults: NO_FAULTS },
+  ...{
+    announceUs: 5000,
+    thinkUs: 3000,
+    strong: 0.8,
+    operations: 400,
+    recordFaults: false,
+    leaderStrandings: 0,
+    faults: NO_FAULTS,
+  },
 };
 
 function judge(seed: number, overrides: PlanOverrides): SimulationResult {

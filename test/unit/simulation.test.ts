@@ -43,7 +43,14 @@ describe('simulation', function () {
   it('no epoch begins because a coordinator was halted', () => {
     const quiet: PlanOverrides = {
       ...{ viewChanges: 0, leaderTransfers: 0, witnessRestarts: 0, witnessCrashes: 0, recordRollbacks: 0 },
-      ...{ replicaRestarts: 0, replicaCrashes: 0, powerLosses: 0, isolations: 0, diskObstructions: 0 },
+      ...{
+        replicaRestarts: 0,
+        replicaCrashes: 0,
+        powerLosses: 0,
+        isolations: 0,
+        diskObstructions: 0,
+        leaderStrandings: 0,
+      },
       ...{ coordinators: 2, streamGraceUs: 7500, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
     };
     let halts = 0;
