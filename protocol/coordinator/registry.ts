@@ -41,13 +41,18 @@ export class NodeRegistry {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
     this.hearing.note(nowUs);
-    const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
+    if (holder?.incarnation === node.incarnation) {
+      holder.address = node.address;
+      holder.lastSeenUs = nowUs;
+      holder.lostUs = undefined;
+      return null;
+    }
     let named = this.#nodes.get(node.role);
     if (named === undefined) {
       named = new Map();
       this.#nodes.set(node.role, named);
     }
-    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch });
+    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch: 0 });
     return null;
   }
 
