@@ -68,7 +68,7 @@ export class PlannedChanges {
     return isBetter && this.#canChange(config, nowUs) ? chosen : null;
   }
 
-  /** The witnesses that an epoch which opens now begins with. */
+  /** The witnesses that an epoch should begin with now. */
   witnessesNow(config: ClusterConfig, nowUs: number): WitnessMember[] {
     const isGone = (node: RegisteredNode): boolean => !this.#registry.isLive(node, nowUs);
     return chooseWitnesses(config.witnesses, this.#seen(isGone, nowUs));
