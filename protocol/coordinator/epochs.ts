@@ -2,7 +2,7 @@
 // reason and who should lead it, and drives the steps from there to an epoch that serves. Reads and writes no record.
 
 import { unreachable } from '../core.js';
-import type { ClusterConfig } from '../messages.js';
+import type { ClusterConfig, ReplicaMember } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import { Admission } from './admission.js';
 import { Installation } from './installation.js';
@@ -13,6 +13,7 @@ import { PlannedChanges } from './planned-changes.js';
 import { createFirstConfig, createNextEpoch, hasLeader, isStarting, type RecordedEpoch } from './record.js';
 import type { RollCall } from './roll-call.js';
 import type { CoordinatorRules } from './rules.js';
+import { StallWatch } from './stall-watch.js';
 import { majorityOf } from './survey.js';
 import type { CoordinatorInput, CoordinatorOutput, CoordinatorRecord, CoordinatorSettings, Led } from './types.js';
 import { NodeRole } from './types.js';
@@ -35,6 +36,7 @@ export class Epochs {
   readonly #opening: Opening;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
+  readonly #stalls: StallWatch;
   #suspicion: Suspicion | null = null;
   /** Epoch whose leader said that it does not lead; the record is read to see whether another epoch is why. */
   #refusedEpoch = 0;
@@ -52,7 +54,9 @@ export class Epochs {
     const nextAttempt = (): number => ++this.#lastAttempt;
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
     this.#opening = new Opening({ registry, planned: this.#planned, rules, retryUs });
-    this.#change = new ViewChange({ retryUs, rules, nextAttempt });
+    this.#stalls = new StallWatch(settings);
+    const isStalled = (member: ReplicaMember): boolean => this.#stalls.isStalled(member, registry);
+    this.#change = new ViewChange({ retryUs, rules, nextAttempt, isStalled });
     this.#watch = new LeaderWatch(settings);
     const { replaceAfterUs = 5 * livenessUs } = settings;
     this.#admission = new Admission({ registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules });
@@ -112,7 +116,8 @@ export class Epochs {
     if (this.transfers.preferred !== undefined) this.transfers.settle(known, this.liveReplicas(config, nowUs), outputs);
     if (!hasLeader(known)) return;
     const { id = '', incarnation = 0 } = config.replicas[config.leader] ?? {};
-    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs);
+    const isStalled = this.#isStalled(known, config, nowUs);
+    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs) ?? (isStalled ? 'stalled' : null);
     // Its state is not what the others have: it has to stop, so its log is not asked for first either.
     if (this.#nodes.reasonToStop({ id, incarnation }) !== '') this.#suspicion = 'lost';
   }
@@ -190,6 +195,14 @@ export class Epochs {
   /** Indexes of the replicas that are heard, in the lives that the configuration names. */
   liveReplicas(config: ClusterConfig, nowUs: number): number[] {
     return this.#planned.liveReplicas(config, nowUs);
+  }
+
+  /** Whether the leader is there and of no use, and another epoch would have what it takes to be of more. */
+  #isStalled({ recovery }: CoordinatorRecord, config: ClusterConfig, nowUs: number): boolean {
+    const witnesses = recovery?.opened?.witnesses ?? config.witnesses;
+    const canSeal = this.#planned.canSeal({ ...config, witnesses }, nowUs);
+    const live = this.liveReplicas(config, nowUs);
+    return this.#stalls.suspects(config, this.#nodes.registry, { live, canSeal }, nowUs);
   }
 
   /** Replicas that are heard in the lives that the configuration names; the leader only if it is not taken for lost. */

@@ -6,6 +6,7 @@ import { createQuorums } from '../quorum.js';
 import { chooseWitnesses, type SeenWitnesses } from './record.js';
 import type { NodeRegistry, RegisteredNode } from './registry.js';
 import { SilenceWatch } from './silence-watch.js';
+import { majorityOf } from './survey.js';
 import { NodeRole } from './types.js';
 
 /** The pause between epochs doubles up to so many liveness times. */
@@ -76,14 +77,18 @@ export class PlannedChanges {
 
   /** Whether enough is there for another epoch to open; if not, a change would end this one and begin none. */
   #canChange(config: ClusterConfig, nowUs: number): boolean {
-    const { replicas, witnesses, fastQuorum } = config;
-    const quorums = createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });
     const live = this.liveReplicas(config, nowUs);
+    return live.includes(config.leader) && live.length >= majorityOf(config) && this.canSeal(config, nowUs);
+  }
+
+  /** Whether enough witnesses of a list are heard, in the lives that it names, for an epoch after it to begin. */
+  canSeal({ replicas, witnesses, fastQuorum }: ClusterConfig, nowUs: number): boolean {
+    const quorums = createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });
     const sealable = witnesses.filter(({ id, incarnation }) => {
       const node = this.#registry.find(NodeRole.witness, id);
       return node?.incarnation === incarnation && this.#registry.isLive(node, nowUs);
     });
-    return live.includes(config.leader) && live.length >= quorums.majority && sealable.length >= quorums.recovery;
+    return sealable.length >= quorums.recovery;
   }
 
   /** Indexes of the replicas that are heard, in the lives that the configuration names. */

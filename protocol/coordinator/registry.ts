@@ -13,7 +13,18 @@ export interface RegisteredNode extends SeenNode {
   lostUs: number | undefined;
   /** Epoch that it led before it was started anew, 0 if there is none (C4). Never falls in one life. */
   lostEpoch: number;
+  /** For how long it said last, at `saidUs` and in that epoch, that it had been stalled. */
+  stall: Stall;
 }
+
+/** What a replica said of its own progress. */
+export interface Stall {
+  stalledUs: number;
+  epoch: number;
+  saidUs: number;
+}
+
+const NO_STALL: Stall = { stalledUs: 0, epoch: 0, saidUs: Number.NEGATIVE_INFINITY };
 
 /** Streams that break together within this part of the liveness time, if they are many, broke on this side. */
 const TOGETHER_SHARE = 8;
@@ -52,7 +63,7 @@ export class NodeRegistry {
       named = new Map();
       this.#nodes.set(node.role, named);
     }
-    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch: 0 });
+    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch: 0, stall: NO_STALL });
     return null;
   }
 
@@ -81,6 +92,12 @@ export class NodeRegistry {
   noteLostEpoch(life: { role: number; id: string; incarnation: number }, lostEpoch: number): void {
     const node = this.find(life.role, life.id);
     if (node?.incarnation === life.incarnation) node.lostEpoch = Math.max(node.lostEpoch, lostEpoch);
+  }
+
+  /** Notes for how long a life says that it has been stalled. */
+  noteStall(life: { role: number; id: string; incarnation: number }, stall: Stall): void {
+    const node = this.find(life.role, life.id);
+    if (node?.incarnation === life.incarnation) node.stall = stall;
   }
 
   /**

@@ -58,6 +58,11 @@ export interface HeartbeatRequest {
   epoch: number;
   /** Replica: an epoch that it led before it was started anew and that it will not lead again (C4); else 0. */
   lostEpoch: number;
+  /**
+   * Replica: for how long, as far as it ran, it led without answers of a majority, or its disk refused everything; else 0.
+   * Microseconds.
+   */
+  stalledUs: number;
   /** Slot at which `stateHash` was taken; 0 if there is none. */
   stateSlot: number;
   /** Equal on replicas with equal state. */
@@ -85,7 +90,15 @@ export interface HeartbeatResponse {
 /** What a node says of itself besides that it is there. */
 export type NodeReport = Pick<
   HeartbeatRequest,
-  'epoch' | 'lostEpoch' | 'stateSlot' | 'stateHash' | 'sessionFloor' | 'config' | 'openEpoch' | 'openVersion'
+  | 'epoch'
+  | 'lostEpoch'
+  | 'stalledUs'
+  | 'stateSlot'
+  | 'stateHash'
+  | 'sessionFloor'
+  | 'config'
+  | 'openEpoch'
+  | 'openVersion'
 >;
 
 /** An operator wants another replica to lead. */
@@ -190,6 +203,8 @@ export interface CoordinatorSettings {
   replaceAfterUs?: number;
   /** Time that a leader whose stream broke has to be heard on another way. Default: an eighth of `livenessUs`. */
   streamGraceUs?: number;
+  /** A leader that says it has been stalled for so long is replaced. Default: `livenessUs`. */
+  stallUs?: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
 }

@@ -10,6 +10,7 @@ import { type FaultTargets, hasWitness, listPairs, namesOf, type Pair } from './
 import { ReplicaCrashes } from './replica-crashes.js';
 import { canLose } from './replica-losses.js';
 import type { ReplicaProcess } from './replica-process.js';
+import { StrandedLeaders } from './stranded-leaders.js';
 import { WitnessCrashes } from './witness-crashes.js';
 import type { WitnessProcess } from './witness-process.js';
 
@@ -19,12 +20,14 @@ export class Faults {
   private readonly interruptions: Interruptions;
   private readonly witnessCrashes: WitnessCrashes;
   readonly replicaCrashes: ReplicaCrashes;
+  readonly stranded: StrandedLeaders;
 
   constructor(
     private readonly world: World,
     private readonly targets: FaultTargets,
   ) {
     this.pairs = listPairs(targets);
+    this.stranded = new StrandedLeaders(world, targets);
     this.interruptions = new Interruptions(world, targets, {
       pairs: this.pairs,
       breakStreams: (pair, downUs) => this.breakStreams(pair, downUs),

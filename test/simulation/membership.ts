@@ -27,6 +27,7 @@ export interface MemberIdentity {
 export interface NodeReport {
   epoch: number;
   lostEpoch: number;
+  stalledUs: number;
   stateSlot: number;
   stateHash: number;
 }
@@ -104,7 +105,7 @@ export class Membership {
       lastOpen !== undefined && (lastOpen.epoch > epoch || (lastOpen.epoch === epoch && lastOpen.version > version));
     const openEpoch = lastOpen?.epoch ?? 0;
     const openVersion = lastOpen?.version ?? 0;
-    const { epoch: ownEpoch, lostEpoch, stateSlot, stateHash } = this.process.report();
+    const { epoch: ownEpoch, lostEpoch, stalledUs, stateSlot, stateHash } = this.process.report();
     const heartbeat: HeartbeatRequest = {
       clusterId,
       role,
@@ -112,6 +113,7 @@ export class Membership {
       incarnation,
       epoch: ownEpoch,
       lostEpoch,
+      stalledUs,
       stateSlot,
       stateHash,
       sessionFloor,

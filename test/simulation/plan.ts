@@ -99,6 +99,10 @@ export interface SimulationPlan {
   spareWitnesses: number;
   /** Time that a leader whose stream broke has to be heard in. */
   streamGraceUs: number;
+  /** Time that a leader has to say it has been stalled for before it is replaced; several of its empty frames. */
+  stallUs: number;
+  /** Leaders that are cut off from their peers alone, or whose disks fill up, for longer than that. */
+  leaderStrandings: number;
   /** Wishes of operators for another leader. */
   leaderTransfers: number;
   /** Calls for session ids. */
@@ -257,6 +261,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     ...createReplicaCrashes(new SeededRandom(seed, 4)),
     ...createOperations(new SeededRandom(seed, 5)),
     ...createExchanges(new SeededRandom(seed, 6)),
+    ...createStrandings(new SeededRandom(seed, 7)),
   };
   const forgetting = new SeededRandom(seed, 7);
   const witnessRestarts = forgetting.chance(0.2) ? 12 : plan.witnessRestarts;
@@ -291,6 +296,10 @@ function createOperations(random: SeededRandom) {
     recordRollbacks: random.pick([0, 0, 0, 1]),
     streamGraceUs: random.pick([0, 7500]),
   };
+}
+
+function createStrandings(random: SeededRandom) {
+  return { stallUs: random.pick([150_000, 300_000]), leaderStrandings: random.pick([0, 0, 0, 0, 1]) };
 }
 
 function createReplicaCrashes(random: SeededRandom) {

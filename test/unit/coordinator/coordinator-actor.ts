@@ -103,8 +103,8 @@ export class Actor {
   heartbeat(role: number, nodeId: string, said: Partial<HeartbeatRequest> = {}) {
     const { clusterIdProposal: clusterId } = settings;
     const life = { clusterId, role, nodeId, incarnation: incarnationOf(nodeId) };
-    const nothing = { lostEpoch: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0, config: undefined, ...NO_CONFIG };
-    const request = { ...life, epoch: 1, ...nothing, ...said };
+    const nothing = { lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0 };
+    const request = { ...life, epoch: 1, ...nothing, config: undefined, ...NO_CONFIG, ...said };
     return this.run({ kind: 'heartbeat', call: ++this.#lastCall, request });
   }
 
