@@ -353,6 +353,7 @@ function planRequests(
     openLoop: rate === null ? undefined : { rate: rate / clients, arrivals, inFlightLimit, waitingLimit },
     otlpUrl,
     traceRatio: plan.traceRatio,
+    attributeEvery: plan.attributeEvery,
   }));
 }
 

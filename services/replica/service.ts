@@ -33,6 +33,7 @@ import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import { AckBus } from '../host/bus.js';
 import { HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
@@ -102,6 +103,7 @@ export class ReplicaService implements OpenService {
   private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
   private readonly links: LeaderLinks;
   private readonly outbox: ClientOutbox;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
@@ -268,6 +270,7 @@ export class ReplicaService implements OpenService {
 
   private onSession(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeSessionRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
@@ -276,7 +279,9 @@ export class ReplicaService implements OpenService {
       if (isOnlyPing(frame)) return;
     }
     this.traced?.onSession(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'session', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onSessionStepped(frame, this.index);
     if (this.isSaturated) this.clients.setHolding(true);
   }
@@ -292,6 +297,7 @@ export class ReplicaService implements OpenService {
 
   private onClientGone(client: number): void {
     this.outbox.forget(client);
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -307,6 +313,7 @@ export class ReplicaService implements OpenService {
     switch (output.kind) {
       case 'session':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
         this.outbox.sendSession(output.client, output.frame);
         return this.traced?.onSent();
       case 'acks':
@@ -340,12 +347,14 @@ export class ReplicaService implements OpenService {
 
   private sendAcks(client: number, batch: AckBatch): void {
     this.traced?.traceAcks(batch);
+    batch.trace = this.stamps.stamp(client, 'bus', batch.trace);
     const overNats = this.outbox.sendAcks(client, batch);
     this.traced?.onAcksSent(overNats);
   }
 
   private onTurn(): void {
     this.outbox.flush();
+    this.stamps.onTurn();
     this.traced?.onTurn();
     this.clients.setHolding(this.isSaturated);
     this.shell.setServing(this.core.isOpen);

@@ -231,6 +231,7 @@ function finishPhase(
     errors: 0,
     unknown: 0,
     errorCodes: {},
+    timeLines: [],
     windowMs: WINDOW_MS,
     verification: {
       checked: Math.round(operations * 0.9),

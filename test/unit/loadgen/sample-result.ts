@@ -48,6 +48,7 @@ export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResul
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    timeLines: [],
     ...changes,
   };
 }
