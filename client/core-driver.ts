@@ -2,10 +2,10 @@
 // one turn of the event loop leaves together at its end. Holds operations back while the core or a stream pushes back.
 // Knows nothing of gRPC, NATS or of how operations are stated.
 
+import type { ClientStamps } from '../attribution/client-stamps.js';
 import { type Answer, type ClientInput, type ClientOutput, type SessionToken, unreachable } from '../protocol/core.js';
 import { EpochStatus } from '../protocol/messages.js';
 import { SlotTable } from '../protocol/slot-table.js';
-import type { ClientStamps } from '../attribution/client-stamps.js';
 import type { ClientTracer } from '../tracing/client-tracer.js';
 import { ClientError, type ClientErrorCode } from './client-error.js';
 import { ConditionWaits } from './condition-waits.js';

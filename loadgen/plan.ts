@@ -33,7 +33,7 @@ import { KEYS_LIMIT } from './worker/key-space.js';
 import { VALUE_BYTES_MIN } from './worker/value-codec.js';
 
 /** Version of `result.json`; raised when a field changes its meaning or goes away. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Everything that decides what is measured. Echoed in full in every result. */
 export interface LoadPlan {

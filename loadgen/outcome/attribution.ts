@@ -15,6 +15,9 @@ export interface StageSummary {
   shareOfMedian: number;
   /** And of the slowest hundredth. */
   shareOfSlowest: number;
+  /** The time that these shares are, on average. */
+  medianUs: number;
+  slowestUs: number;
 }
 
 /** What the time lines of one class say. */
@@ -44,18 +47,22 @@ export function attribute(encoded: readonly Uint8Array[]): ClassAttribution | nu
   const slowestUs = sum(slowest, LATENCY);
   const stages = STAGES.map((name, stage): StageSummary => {
     const column = FIRST_STAGE + stage;
-    const shares = { shareOfMedian: sum(median, column) / medianUs, shareOfSlowest: sum(slowest, column) / slowestUs };
-    return { name, ...distribution(rows.map((row) => cell(row, column))), ...shares };
+    return {
+      ...{ name, ...distribution(rows.map((row) => cell(row, column))) },
+      ...{ shareOfMedian: sum(median, column) / medianUs, shareOfSlowest: sum(slowest, column) / slowestUs },
+      ...{ medianUs: sum(median, column) / median.length, slowestUs: sum(slowest, column) / slowest.length },
+    };
   });
   const coverage = (of: 'shareOfMedian' | 'shareOfSlowest'): number =>
     stages.reduce((share, stage) => share + stage[of], 0);
   const coverageAtMedian = coverage('shareOfMedian');
   const rest = rows.map((row) => Math.max(0, cell(row, LATENCY) - coveredUs(row)));
+  const shareOfMedian = Math.max(0, 1 - coverageAtMedian);
+  const shareOfSlowest = Math.max(0, 1 - coverage('shareOfSlowest'));
   stages.push({
-    name: 'unattributed',
-    ...distribution(rest),
-    shareOfMedian: Math.max(0, 1 - coverageAtMedian),
-    shareOfSlowest: Math.max(0, 1 - coverage('shareOfSlowest')),
+    ...{ name: 'unattributed', ...distribution(rest), shareOfMedian, shareOfSlowest },
+    medianUs: (shareOfMedian * medianUs) / median.length,
+    slowestUs: (shareOfSlowest * slowestUs) / slowest.length,
   });
   const byWitness = rows.filter((row) => row[ROLE] === WITNESS).length;
   return { operations: rows.length, witnessShare: byWitness / rows.length, coverageAtMedian, stages };

@@ -90,6 +90,8 @@ const stage = z.object({
   p99Us: number,
   shareOfMedian: number,
   shareOfSlowest: number,
+  medianUs: number,
+  slowestUs: number,
 });
 
 const point = z.object({
@@ -177,6 +179,7 @@ const runResult: z.ZodType<RunResult> = z.object({
   warmup: z.object({ streams: count, ms: number, operations: count, errors: count, verification }),
   order: z.array(z.object({ iteration: positive, threads: positive })),
   points: z.array(point),
+  findings: z.array(text),
   viewChanges: count,
   goalMet: z.boolean().nullable(),
   interrupted: z.boolean(),

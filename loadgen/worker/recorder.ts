@@ -5,8 +5,8 @@
 import type { Answered } from '../../client/types.js';
 import type { PhaseResult } from '../../proto/gen/curpho/v1/load_worker.js';
 import { LATENCY_US_MAX, LatencyCounts } from './histograms.js';
-import { bucketMsOf, TimelineRecorder } from './timeline-recorder.js';
 import { TimeLineRows } from './time-lines.js';
+import { bucketMsOf, TimelineRecorder } from './timeline-recorder.js';
 import type { ClassIndex } from './workload.js';
 
 /** What one process measured in one window. */

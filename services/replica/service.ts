@@ -2,6 +2,7 @@
 // encodes and routes; every decision is the core's.
 
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectResponse,
   decodeReplicateRequest,
@@ -33,7 +34,6 @@ import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
 import type { Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
-import { NodeStamps } from '../../attribution/node-stamps.js';
 import { AckBus } from '../host/bus.js';
 import { HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';

@@ -8,6 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectRequest,
   decodeRecordRequest,
@@ -30,7 +31,6 @@ import type {
 } from '../../protocol/messages.js';
 import type { WitnessBatch } from '../../protocol/witness/persistence.js';
 import { WitnessCore } from '../../protocol/witness/witness-core.js';
-import { NodeStamps } from '../../attribution/node-stamps.js';
 import type { Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
 import { type CallAnswer, HeldCalls } from '../host/calls.js';

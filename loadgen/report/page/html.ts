@@ -56,11 +56,12 @@ function composeParts(result: RunResult, baseline: RunResult | null): PagePart[]
   const { tables, facts } = composeReport(result, baseline);
   const openLoop = openLoopTable(result);
   const workers = workerTable(result);
-  const placed = new Set([openLoop?.title, workers?.title]);
+  const placed = new Set([openLoop?.title, workers?.title, charts.stages[0]?.table.title]);
   return [
     { id: 'verdict', title: 'Verdict', content: verdictPart(result) },
     { id: 'scaling', title: 'Throughput and medians', content: chartGrid(charts.scaling, 'charts pairs') },
     { id: 'latency', title: 'Latency and fast path', content: chartGrid(charts.latency, 'charts') },
+    { id: 'time-lines', title: 'Where the time goes', content: chartGrid(charts.stages, 'charts') },
     { id: 'time', title: 'Over time', content: timePart(result, charts.timelines) },
     { id: 'open-loop', title: 'Open loop', content: openLoop === null ? '' : openLoopPart(openLoop) },
     {

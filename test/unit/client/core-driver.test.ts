@@ -33,7 +33,8 @@ function createBench(options: { batchDelayUs?: number } = {}): Bench {
     clock,
     batchDelayUs: options.batchDelayUs ?? 0,
     onConfigWanted: (epoch) => wanted.push(epoch),
-    tracer: null, stamps: null,
+    tracer: null,
+    stamps: null,
   });
   open.push(driver);
   const state = createSessionState(5);

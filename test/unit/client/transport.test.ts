@@ -130,7 +130,7 @@ function openStreams(config: ClusterConfig, inputs: Inputs, ackTransport: 'nats'
     config,
     ackTransport,
     boundReplica: null,
-      onArrival: () => undefined,
+    onArrival: () => undefined,
     clock: () => performance.now(),
     onInput: (input) => inputs.push(input),
     onResume: () => {},
