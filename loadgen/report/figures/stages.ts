@@ -18,19 +18,19 @@ import type { OperationClass } from '../../worker/workload.js';
 import type { Bar, BarPanel, Chart } from '../charts/chart.js';
 import { SERIES_TONES } from '../charts/palette.js';
 import { axisFromZero } from '../charts/scale.js';
-import { formatShare, formatTick } from '../format.js';
+import { formatShare, formatStreams, formatTick } from '../format.js';
 import { POINTS_DRAWN_LIMIT } from './limits.js';
 
 /** Where the time went; null where no operation said so. */
 export function stagesChart({ points }: RunResult): Chart | null {
-  const panels = CLASSES.flatMap((name) => classPanel(points, name) ?? []);
-  if (panels.length === 0) return null;
+  const stacks = CLASSES.map((name) => classPanels(points, name)).filter((panels) => panels.length > 0);
+  if (stacks.length === 0) return null;
   return {
     name: 'stages',
     title: 'Where the time of an operation goes',
     caption: describeFindings(points).join(' '),
     legend: STAGE_GROUPS.map(({ name }, at) => ({ name, tone: SERIES_TONES[at] ?? 'grey' })),
-    stacks: panels.map((panel) => [panel]),
+    stacks,
     size: 'full',
     columns: 2,
     table: {
@@ -54,15 +54,17 @@ export function stagesChart({ points }: RunResult): Chart | null {
   };
 }
 
-function classPanel(points: readonly PointResult[], name: OperationClass): BarPanel | null {
+/** Those around the median above, the slowest below: on one axis the first could not be read. */
+function classPanels(points: readonly PointResult[], name: OperationClass): BarPanel[] {
   const seen = points.filter((point) => point.attributed[name] >= OPERATIONS_LEAST).slice(0, POINTS_DRAWN_LIMIT);
-  if (seen.length === 0) return null;
-  const bars = seen.flatMap((point): Bar[] => [
-    createBar(point, name, 'medianUs', `${point.streams}, median`),
-    createBar(point, name, 'slowestUs', `${point.streams}, slowest 1 %`),
-  ]);
-  const mostUs = Math.max(...seen.map((point) => totalOf(point, name, 'slowestUs')));
-  return { kind: 'bars', title: CLASS_WORDS[name], x: axisFromZero(mostUs / 1000, 5, 'ms', formatTick), bars };
+  if (seen.length === 0) return [];
+  const panel = (part: StagePart, words: string): BarPanel => ({
+    kind: 'bars',
+    title: `${CLASS_WORDS[name]}, ${words}`,
+    x: axisFromZero(Math.max(...seen.map((point) => totalOf(point, name, part))) / 1000, 5, 'ms', formatTick),
+    bars: seen.map((point) => createBar(point, name, part, formatStreams(point.streams))),
+  });
+  return [panel('medianUs', 'around the median'), panel('slowestUs', 'slowest 1 %')];
 }
 
 function createBar(point: PointResult, name: OperationClass, part: StagePart, label: string): Bar {
