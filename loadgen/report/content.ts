@@ -10,14 +10,8 @@ import type { LoadPlan } from '../plan.js';
 import { commandLinePieces } from './command-line.js';
 import { stagesChart } from './figures/stages.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import type { ReportTable } from './report-table.js';
 import { describeCheck, judgeRun } from './verdict.js';
-
-/** A table: a title, column heads and rows of text. */
-export interface ReportTable {
-  title: string;
-  heads: string[];
-  rows: string[][];
-}
 
 /** Everything a report says. */
 export interface ReportContent {
