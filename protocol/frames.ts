@@ -2,7 +2,7 @@
 // while it steps and takes the finished frames out when the turn ends.
 
 import { FRAME_BYTES_SOFT_LIMIT, FRAME_OPERATIONS_LIMIT } from './limits.js';
-import type { AckBatch, RecordResponse, SessionResponse } from './messages.js';
+import type { AckBatch, FrameTrace, RecordResponse, SessionResponse } from './messages.js';
 
 /** A frame and how full it is. */
 interface Draft<Frame> {
@@ -102,4 +102,9 @@ export function createAckBatch(
   from: { epoch: number; replica: number; commitSlot: number },
 ): AckBatch {
   return { clusterId, ...from, weakAcks: [], commitNotices: [], trace: undefined };
+}
+
+/** What a frame carries outside of what the cores see, with nothing in it yet. */
+export function createFrameTrace(sentUs: number): FrameTrace {
+  return { sentUs, operations: [], turn: 0, stampUs: 0, taken: [] };
 }

@@ -2,6 +2,7 @@
 // encodes and routes; every decision is the core's.
 
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectResponse,
   decodeReplicateRequest,
@@ -102,6 +103,7 @@ export class ReplicaService implements OpenService {
   private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
   private readonly links: LeaderLinks;
   private readonly outbox: ClientOutbox;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
@@ -269,6 +271,7 @@ export class ReplicaService implements OpenService {
 
   private onSession(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeSessionRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
@@ -277,7 +280,9 @@ export class ReplicaService implements OpenService {
       if (isOnlyPing(frame)) return;
     }
     this.traced?.onSession(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'session', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onSessionStepped(frame, this.index);
     if (this.isSaturated) this.clients.setHolding(true);
   }
@@ -293,6 +298,7 @@ export class ReplicaService implements OpenService {
 
   private onClientGone(client: number): void {
     this.outbox.forget(client);
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -308,6 +314,7 @@ export class ReplicaService implements OpenService {
     switch (output.kind) {
       case 'session':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
         this.outbox.sendSession(output.client, output.frame);
         return this.traced?.onSent();
       case 'acks':
@@ -341,12 +348,14 @@ export class ReplicaService implements OpenService {
 
   private sendAcks(client: number, batch: AckBatch): void {
     this.traced?.traceAcks(batch);
+    batch.trace = this.stamps.stamp(client, 'bus', batch.trace);
     const overNats = this.outbox.sendAcks(client, batch);
     this.traced?.onAcksSent(overNats);
   }
 
   private onTurn(): void {
     this.outbox.flush();
+    this.stamps.onTurn();
     this.traced?.onTurn();
     this.clients.setHolding(this.isSaturated);
     this.shell.setServing(this.core.isOpen);
