@@ -12,7 +12,7 @@ import { createSessionState } from './pending-call.js';
 import { SessionHandle } from './session-handle.js';
 import type { SessionIds } from './session-ids.js';
 import { parseSessionToken } from './session-token.js';
-import { AckSubscription } from './transport/ack-subscription.js';
+import { type AckCounters, AckSubscription } from './transport/ack-subscription.js';
 import type { CoordinatorLink } from './transport/coordinator-link.js';
 import { NodeStreams } from './transport/node-streams.js';
 import type { Client, ClientStats, Resolution, ResolveOptions, Session } from './types.js';
@@ -46,6 +46,7 @@ export class ClusterClient implements Client {
   readonly #streams: NodeStreams;
   #config: ClusterConfig;
   #acks: AckSubscription | null = null;
+  readonly #ackCounters: AckCounters = { messages: 0, bytes: 0 };
   #asking = false;
   /** Latest epoch that a node spoke of. */
   #wantedEpoch = 0;
@@ -130,7 +131,7 @@ export class ClusterClient implements Client {
 
   stats(): ClientStats {
     const { fast, slow, ackedByBus, ackedByStream, resends } = this.#core.stats();
-    const { framesSent, framesReceived, bytesSent, bytesReceived, reconnects } = this.#streams.counters;
+    const { messages, bytes } = this.#ackCounters;
     const bound = this.#streams.bound.index;
     return {
       epoch: this.#config.epoch,
@@ -138,13 +139,11 @@ export class ClusterClient implements Client {
       fast,
       slow,
       acks: { nats: ackedByBus, stream: ackedByStream },
-      framesSent,
-      framesReceived,
-      bytesSent,
-      bytesReceived,
+      ...this.#streams.counters,
+      natsMessages: messages,
+      natsBytes: bytes,
       resends,
       epochChanges: this.#driver.epochChanges,
-      reconnects,
     };
   }
 
@@ -202,6 +201,7 @@ export class ClusterClient implements Client {
       natsUrl,
       clusterId,
       clientId: this.clientId,
+      counters: this.#ackCounters,
       onBatch: (batch) => this.#driver.feed({ kind: 'acks', batch }),
     });
   }

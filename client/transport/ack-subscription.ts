@@ -9,11 +9,18 @@ import type { AckBatch } from '../../protocol/messages.js';
 const RECONNECT_MS_LEAST = 25;
 const RECONNECT_MS_MOST = 1000;
 
+/** What came over NATS, over all subscriptions of a client process. */
+export interface AckCounters {
+  messages: number;
+  bytes: number;
+}
+
 /** Whose acknowledgements to listen for. */
 export interface AckSubscriptionOptions {
   natsUrl: string;
   clusterId: string;
   clientId: number;
+  counters: AckCounters;
   onBatch: (batch: AckBatch) => void;
 }
 
@@ -60,6 +67,8 @@ export class AckSubscription {
 
   private onMessage(error: Error | null, message: Msg): void {
     if (error !== null || this.closed) return;
+    this.options.counters.messages++;
+    this.options.counters.bytes += message.data.length;
     let batch: AckBatch;
     try {
       batch = decodeAckBatch(message.data);

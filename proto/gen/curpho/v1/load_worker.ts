@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { DiagnosticsSnapshot } from "./diagnostics.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -221,6 +222,8 @@ export interface PhaseResult {
   spansDropped: number;
   /** Spans that it delivered. */
   spansExported: number;
+  /** The process in the window, and nothing of what came before or after. */
+  diagnostics: DiagnosticsSnapshot | undefined;
 }
 
 export interface PhaseResult_SlowReasonsEntry {
@@ -1426,6 +1429,7 @@ function createBasePhaseResult(): PhaseResult {
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    diagnostics: undefined,
   };
 }
 
@@ -1484,6 +1488,9 @@ export const PhaseResult: MessageFns<PhaseResult> = {
     }
     if (message.spansExported !== 0) {
       writer.uint32(144).uint64(message.spansExported);
+    }
+    if (message.diagnostics !== undefined) {
+      DiagnosticsSnapshot.encode(message.diagnostics, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -1651,6 +1658,14 @@ export const PhaseResult: MessageFns<PhaseResult> = {
             message.spansExported = longToNumber(reader.uint64());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.diagnostics = DiagnosticsSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1708,6 +1723,9 @@ export const PhaseResult: MessageFns<PhaseResult> = {
       : undefined;
     message.spansDropped = object.spansDropped ?? 0;
     message.spansExported = object.spansExported ?? 0;
+    message.diagnostics = (object.diagnostics !== undefined && object.diagnostics !== null)
+      ? DiagnosticsSnapshot.fromPartial(object.diagnostics)
+      : undefined;
     return message;
   },
 };
