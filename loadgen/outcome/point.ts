@@ -8,6 +8,7 @@ import type { OpenLoopCounts, PhaseResult } from '../../proto/gen/curpho/v1/load
 import { decodeHistogram, mergeHistograms } from '../worker/histograms.js';
 import { judgeGenerator, type SelfCheckVerdict } from '../worker/self-check.js';
 import type { OperationClass } from '../worker/workload.js';
+import { type DiagnosedWindow, type PointDiagnostics, summarizeDiagnostics } from './diagnostics.js';
 import type { GoalFigures } from './goal.js';
 import { median, spread, trend } from './statistics.js';
 import { mergeTimelines, type Timeline } from './timeline.js';
@@ -89,7 +90,7 @@ export interface IterationResult {
 }
 
 /** One stream count of a sweep. */
-export interface PointResult {
+export interface PointResult extends PointDiagnostics {
   clients: number;
   threads: number;
   streams: number;
@@ -140,9 +141,8 @@ const CURVE_DECADES = 4;
 const CURVE_POINTS_PER_DECADE = 20;
 const NO_BYTES = new Uint8Array();
 
-/** What all client processes measured in one window. */
-export interface WindowMeasurement {
-  iteration: number;
+/** What all client processes measured in one window, and what the cluster's processes told of it. */
+export interface WindowMeasurement extends DiagnosedWindow {
   results: PhaseResult[];
 }
 
@@ -183,6 +183,7 @@ export function summarizePoint(
     ...summarizeVerification(results),
     selfCheck: judgePoint(results, throughputs),
     processes,
+    ...summarizeDiagnostics(windows),
   };
 }
 

@@ -9,14 +9,11 @@ import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../outcome/seed-study.js';
 import type { LoadPlan } from '../plan.js';
 import { commandLinePieces } from './command-line.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import { describeProcesses, processTables } from './process-tables.js';
+import type { ReportTable } from './report-table.js';
 import { describeCheck, judgeRun } from './verdict.js';
 
-/** A table: a title, column heads and rows of text. */
-export interface ReportTable {
-  title: string;
-  heads: string[];
-  rows: string[][];
-}
+export type { ReportTable } from './report-table.js';
 
 /** Everything a report says. */
 export interface ReportContent {
@@ -32,6 +29,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
   const optional = [openLoopTable(result), slowPathTable(result), processTable(result), workerTable(result)];
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
   for (const table of optional) if (table !== null) tables.push(table);
+  tables.push(...processTables(result));
   const facts = describeRun(result);
   if (baseline !== null) {
     const comparison = compareWithBaseline(result, baseline);
@@ -269,6 +267,7 @@ function describeRun(result: RunResult): [string, string][] {
     ['commit', `${result.gitCommit ?? 'unknown'}${result.dirty ? ', with local changes' : ''}`],
     ['repeat', commandLinePieces(plan).join(' ')],
     ...describeTraces(result),
+    ...describeProcesses(result),
   ];
 }
 
