@@ -9,7 +9,7 @@ import type { ReportTable } from './report-table.js';
 
 /** How the columns of the tables are to be read, in a sentence or two. */
 export const PROCESS_COLUMNS =
-  'CPU is of one core, all threads of the process together. Loop busy is the share of the time in which its event loop did not wait for anything to do; core wait the share in which the loop could have run and no core was free. Frames are those of all its streams, in and out; operations are counted in frames that carry any, received by nodes, sent by clients.';
+  'CPU is of one core, all threads of the process together. Loop busy is the share of the time in which its event loop did not wait for anything to do, and waiting for a core is part of it; core wait is the share in which the loop could have run and no core was free. Frames are those of all its streams, in and out; operations are counted in frames that carry any, received by nodes, sent by clients.';
 
 /** One table for each point of which anything is known. */
 export function processTables({ points }: RunResult): ReportTable[] {

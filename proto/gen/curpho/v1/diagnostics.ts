@@ -1387,7 +1387,7 @@ export const Gauge: MessageFns<Gauge> = {
 
 /**
  * Served by replicas, witnesses and coordinators, beside their own service, from the moment that they listen. One snapshot is
- * a few kilobytes and takes well below a millisecond; how often is the caller's choice.
+ * a few kilobytes and costs what a call costs, a millisecond or so; how often is the caller's choice.
  */
 export type DiagnosticsService = typeof DiagnosticsService;
 export const DiagnosticsService = {
