@@ -134,6 +134,7 @@ export class Followers {
     const isSender = (life: Follower): boolean => rules.isOfLife(frame, life);
     const follower = this.#learners.find(isSender) ?? this.#named.find(isSender);
     if (follower === undefined) return;
+    this.#node.progress.noteAnswer(follower.incarnation);
     follower.round = Math.max(follower.round, frame.round);
     this.#noteParts(follower, frame);
     if (!frame.ok) return this.#stepBack(follower, frame.matchSlot);

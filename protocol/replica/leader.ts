@@ -83,6 +83,7 @@ export class Leader {
       orderHeld: (session) => this.#orderHeld(session),
       drop: (session) => this.#dropSession(session),
     });
+    node.progress.awaitAnswers();
     this.#adoptTail();
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
@@ -205,7 +206,7 @@ export class Leader {
    */
   onTurnEnd(outputs: ReplicaOutput[]): void {
     const { nowUs, options } = this.#node;
-    if (!this.#node.maySpeak(true)) return;
+    if (!this.#node.maySpeak(true)) return this.#node.progress.awaitAnswers();
     this.#advanceCommit();
     this.#reads.settle();
     this.#endings.onTurnEnd(outputs);

@@ -50,7 +50,7 @@ import { LeaderLinks } from './leader-links.js';
 import type { ReplicaConfig } from './settings.js';
 import { TracedFrames } from './traced-frames.js';
 
-const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+const NO_STATE: NodeState = { lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0 };
 const NOT_REGISTERED = { code: status.UNAVAILABLE, details: 'the replica has not joined its cluster yet' };
 
 /**
@@ -140,6 +140,7 @@ export class ReplicaService implements OpenService {
       batchDelayUs,
     });
     this.persister = shell.startPersister(this.loop, (batch, changes) => kept?.write(batch, changes));
+    shell.store?.onRefused(() => this.loop.push({ kind: 'persistRefused' }));
     this.clients = new ClientStreams({
       limits,
       log,
@@ -198,8 +199,8 @@ export class ReplicaService implements OpenService {
 
   /** What heartbeats say of its state. */
   get state(): NodeState {
-    const { lostEpoch, stateHash } = this.core;
-    return { lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+    const { lostEpoch, stalledUs, stateHash } = this.core;
+    return { lostEpoch, stalledUs, stateSlot: stateHash.slot, stateHash: stateHash.hash };
   }
 
   /** Counters and sizes of the replica and of everything around it. */
