@@ -13,7 +13,7 @@ import { createSessionState } from './pending-call.js';
 import { SessionHandle } from './session-handle.js';
 import type { SessionIds } from './session-ids.js';
 import { parseSessionToken } from './session-token.js';
-import { AckSubscription } from './transport/ack-subscription.js';
+import { type AckCounters, AckSubscription } from './transport/ack-subscription.js';
 import type { CoordinatorLink } from './transport/coordinator-link.js';
 import { NodeStreams } from './transport/node-streams.js';
 import type { Client, ClientStats, Resolution, ResolveOptions, Session } from './types.js';
@@ -49,6 +49,7 @@ export class ClusterClient implements Client {
   readonly #stamps: ClientStamps | null;
   #config: ClusterConfig;
   #acks: AckSubscription | null = null;
+  readonly #ackCounters: AckCounters = { messages: 0, bytes: 0 };
   #asking = false;
   /** Latest epoch that a node spoke of. */
   #wantedEpoch = 0;
@@ -137,7 +138,7 @@ export class ClusterClient implements Client {
 
   stats(): ClientStats {
     const { fast, slow, ackedByBus, ackedByStream, resends } = this.#core.stats();
-    const { framesSent, framesReceived, bytesSent, bytesReceived, reconnects } = this.#streams.counters;
+    const { messages, bytes } = this.#ackCounters;
     const bound = this.#streams.bound.index;
     return {
       epoch: this.#config.epoch,
@@ -145,13 +146,11 @@ export class ClusterClient implements Client {
       fast,
       slow,
       acks: { nats: ackedByBus, stream: ackedByStream },
-      framesSent,
-      framesReceived,
-      bytesSent,
-      bytesReceived,
+      ...this.#streams.counters,
+      natsMessages: messages,
+      natsBytes: bytes,
       resends,
       epochChanges: this.#driver.epochChanges,
-      reconnects,
     };
   }
 
@@ -210,6 +209,7 @@ export class ClusterClient implements Client {
       clusterId,
       clientId: this.clientId,
       onArrival: () => this.#stamps?.onArrival(),
+      counters: this.#ackCounters,
       onBatch: (batch) => this.#driver.feed({ kind: 'acks', batch }),
     });
   }

@@ -224,6 +224,13 @@ export interface ClientStats {
   framesReceived: number;
   bytesSent: number;
   bytesReceived: number;
+  /** Frames sent that carried operations, or questions about them. */
+  operationFrames: number;
+  /** How many they carried; one that goes to several nodes counts for each. */
+  operations: number;
+  /** Messages with acknowledgements that came over NATS. */
+  natsMessages: number;
+  natsBytes: number;
   /** Writes sent again (reconnect, need-writes, retry). */
   resends: number;
   /** Epochs after the first that this client saw open. */

@@ -32,8 +32,10 @@ import { ARRIVAL_PATTERNS, type ArrivalPattern } from './worker/arrivals.js';
 import { KEYS_LIMIT } from './worker/key-space.js';
 import { VALUE_BYTES_MIN } from './worker/value-codec.js';
 
-/** Version of `result.json`; raised when a field changes its meaning or goes away. */
+/** Version of `result.json`; raised when a field changes its meaning, goes away, or comes in that no default stands for. */
 export const SCHEMA_VERSION = 4;
+/** Versions that can still be read: 3 had no diagnostics. */
+export const READABLE_SCHEMA_VERSIONS: readonly number[] = [3, SCHEMA_VERSION];
 
 /** Everything that decides what is measured. Echoed in full in every result. */
 export interface LoadPlan {

@@ -14,7 +14,7 @@ import type { ClusterConfig, RecordRequest, SessionRequest } from '../../protoco
 import { ConditionWaits } from '../condition-waits.js';
 import type { FrameSender } from '../driver-ports.js';
 import { BoundReplica } from './bound-replica.js';
-import { NodeStream, type StreamCounters } from './node-stream.js';
+import { createStreamCounters, NodeStream, type StreamCounters } from './node-stream.js';
 
 /** How the streams are opened. */
 export interface NodeStreamsOptions {
@@ -36,13 +36,7 @@ type NodeRole = 'replica' | 'witness';
 
 /** The streams of one client process. */
 export class NodeStreams implements FrameSender {
-  readonly counters: StreamCounters = {
-    framesSent: 0,
-    framesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    reconnects: 0,
-  };
+  readonly counters: StreamCounters = createStreamCounters();
   readonly bound: BoundReplica;
   private readonly options: NodeStreamsOptions;
   private readonly replicas = new Map<number, NodeStream>();
@@ -83,12 +77,16 @@ export class NodeStreams implements FrameSender {
 
   sendSession(to: number[], frame: SessionRequest): void {
     const bytes = encodeSessionRequest(frame);
-    for (const index of to) this.replicas.get(index)?.send(bytes);
+    const { writes, strongReads, confirmedReads, weakReads, ackQueries } = frame;
+    const operations =
+      writes.length + strongReads.length + confirmedReads.length + weakReads.length + ackQueries.length;
+    for (const index of to) this.replicas.get(index)?.send(bytes, operations);
   }
 
   sendRecord(to: number[], frame: RecordRequest): void {
     const bytes = encodeRecordRequest(frame);
-    for (const index of to) this.witnesses.get(index)?.send(bytes);
+    const operations = frame.records.length + frame.checks.length;
+    for (const index of to) this.witnesses.get(index)?.send(bytes, operations);
   }
 
   /** Only the leader and the bound replica are waited for; any other slow node is left behind and told later. */

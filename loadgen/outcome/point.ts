@@ -9,6 +9,7 @@ import { decodeHistogram, mergeHistograms } from '../worker/histograms.js';
 import { judgeGenerator, type SelfCheckVerdict } from '../worker/self-check.js';
 import type { OperationClass } from '../worker/workload.js';
 import { attribute, type ClassAttribution, type StageSummary } from './attribution.js';
+import { type DiagnosedWindow, type PointDiagnostics, summarizeDiagnostics } from './diagnostics.js';
 import type { GoalFigures } from './goal.js';
 import { median, spread, trend } from './statistics.js';
 import { mergeTimelines, type Timeline } from './timeline.js';
@@ -90,7 +91,7 @@ export interface IterationResult {
 }
 
 /** One stream count of a sweep. */
-export interface PointResult {
+export interface PointResult extends PointDiagnostics {
   clients: number;
   threads: number;
   streams: number;
@@ -149,9 +150,8 @@ const CURVE_DECADES = 4;
 const CURVE_POINTS_PER_DECADE = 20;
 const NO_BYTES = new Uint8Array();
 
-/** What all client processes measured in one window. */
-export interface WindowMeasurement {
-  iteration: number;
+/** What all client processes measured in one window, and what the cluster's processes told of it. */
+export interface WindowMeasurement extends DiagnosedWindow {
   results: PhaseResult[];
 }
 
@@ -193,6 +193,7 @@ export function summarizePoint(
     selfCheck: judgePoint(results, throughputs),
     ...attributePoint(results),
     processes,
+    ...summarizeDiagnostics(windows),
   };
 }
 

@@ -10,6 +10,7 @@ import type { LoadPlan } from '../plan.js';
 import { commandLinePieces } from './command-line.js';
 import { stagesChart } from './figures/stages.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import { describeProcesses, processTables } from './process-tables.js';
 import type { ReportTable } from './report-table.js';
 import { describeCheck, judgeRun } from './verdict.js';
 
@@ -33,6 +34,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
   ];
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
   for (const table of optional) if (table !== null) tables.push(table);
+  tables.push(...processTables(result));
   const facts = describeRun(result);
   if (baseline !== null) {
     const comparison = compareWithBaseline(result, baseline);
@@ -271,6 +273,7 @@ function describeRun(result: RunResult): [string, string][] {
     ['commit', `${result.gitCommit ?? 'unknown'}${result.dirty ? ', with local changes' : ''}`],
     ['repeat', commandLinePieces(plan).join(' ')],
     ...describeTraces(result),
+    ...describeProcesses(result),
   ];
 }
 

@@ -1,6 +1,7 @@
 // A result as a real sweep gave it, for tests and pictures of reports: the figures of one measured run (four points, three
 // iterations) are spread out again into latencies, parts of windows and processes, the same on every machine.
 
+import type { WindowDiagnostics } from '../../loadgen/outcome/diagnostics.js';
 import { describeFindings } from '../../loadgen/outcome/findings.js';
 import { parseGoal } from '../../loadgen/outcome/goal.js';
 import { type PointResult, summarizePoint } from '../../loadgen/outcome/point.js';
@@ -10,6 +11,7 @@ import { createHistogram, encodeHistogram } from '../../loadgen/worker/histogram
 import { Random } from '../../loadgen/worker/random.js';
 import { TimeLineRows } from '../../loadgen/worker/time-lines.js';
 import type { PhaseResult, TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
+import { sampleClientSnapshot, sampleSnapshot } from './sample-snapshot.js';
 
 /** What was measured at one stream count. */
 interface MeasuredPoint {
@@ -157,6 +159,7 @@ function composeResult(): RunResult {
 function realisticPoint(random: Random, measured: MeasuredPoint): PointResult {
   const windows = measured.opsPerSecond.map((opsPerSecond, at) => ({
     iteration: at + 1,
+    nodes: realisticNodes(measured.threads, at),
     // The second window of the largest point has a pause in it, as a collection of garbage makes one.
     results: realisticPhases(random, measured, opsPerSecond, measured.threads === 8 && at === 1 ? 9 : null),
   }));
@@ -172,7 +175,28 @@ function realisticPoint(random: Random, measured: MeasuredPoint): PointResult {
 
 /** Both processes of one window; in the part `pause`, hardly anything is done. */
 function realisticPhases(random: Random, measured: MeasuredPoint, opsPerSecond: number, pause: number | null) {
-  return Array.from({ length: CLIENTS }, () => realisticPhase(random, measured, opsPerSecond / CLIENTS, pause));
+  return Array.from({ length: CLIENTS }, (_, client) => ({
+    ...realisticPhase(random, measured, opsPerSecond / CLIENTS, pause),
+    diagnostics: sampleClientSnapshot(client, { elapsedUs: WINDOW_MS * 1000 }),
+  }));
+}
+
+/** What the cluster's processes told; of the largest point a witness was silent in the last window. */
+function realisticNodes(threads: number, window: number): WindowDiagnostics {
+  const elapsedUs = WINDOW_MS * 1000;
+  const isSilent = threads === 8 && window === 2;
+  const names = ['c0', 'r0', 'r1', 'r2', 'w0', 'w1', ...(isSilent ? [] : ['w2'])];
+  const roles: Record<string, string> = { c: 'coordinator', r: 'replica', w: 'witness' };
+  const silent = { role: 'witness', nodeId: 'w2', address: '127.0.0.1:42009' };
+  return {
+    snapshots: names.map((nodeId, at) =>
+      sampleSnapshot({ role: roles[nodeId[0] ?? ''] ?? '', nodeId, pid: 100 + at, elapsedUs }),
+    ),
+    missing: isSilent
+      ? [{ ...silent, reason: 'did not answer: DEADLINE_EXCEEDED Deadline exceeded after 2.001s' }]
+      : [],
+    machine: { cores: 2, runnableMean: 1.2 + threads / 2, runnableMax: 3 + threads, samples: 50 },
+  };
 }
 
 function realisticPhase(
@@ -180,7 +204,7 @@ function realisticPhase(
   measured: MeasuredPoint,
   opsPerSecond: number,
   pause: number | null,
-): PhaseResult {
+): Omit<PhaseResult, 'diagnostics'> {
   const whole = [0, 1, 2, 3].map(() => createHistogram(3));
   const timeline: TimelineBucket[] = [];
   const weights = Array.from({ length: BUCKETS }, (_, at) => (at === pause ? 0.12 : 0.93 + random.nextDouble() * 0.14));
@@ -219,7 +243,7 @@ function finishPhase(
   histograms: Uint8Array[],
   timeline: TimelineBucket[],
   slowShare: number,
-): PhaseResult {
+): Omit<PhaseResult, 'diagnostics'> {
   const operations = timeline.reduce((total, bucket) => total + bucket.operations, 0);
   const strong = timeline.reduce((total, bucket) => total + bucket.strong, 0);
   const slowReasons = Object.entries(measured.slow).map(([reason, count]) => [

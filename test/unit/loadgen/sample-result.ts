@@ -6,6 +6,7 @@ import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan
 import { createHistogram, encodeHistogram } from '../../../loadgen/worker/histograms.js';
 import { TimelineRecorder } from '../../../loadgen/worker/timeline-recorder.js';
 import type { GeneratorHealth, PhaseResult } from '../../../proto/gen/curpho/v1/load_worker.js';
+import { sampleClientSnapshot } from '../../support/sample-snapshot.js';
 
 /** A generator that kept up. */
 export const SAMPLE_HEALTH: GeneratorHealth = {
@@ -49,6 +50,7 @@ export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResul
     spansDropped: 0,
     spansExported: 0,
     timeLines: [],
+    diagnostics: sampleClientSnapshot(0),
     ...changes,
   };
 }

@@ -23,7 +23,15 @@ function layer(room: string, may: string[], reason: string, packages = true): La
 }
 
 function roleLayer(role: string): Layer {
-  const may = ['services/host/', `protocol/${role}/`, SHARED_PROTOCOL, 'proto/', 'tracing/', 'attribution/'];
+  const may = [
+    'services/host/',
+    `protocol/${role}/`,
+    SHARED_PROTOCOL,
+    'proto/',
+    'tracing/',
+    'attribution/',
+    'diagnostics/',
+  ];
   return layer(`services/${role}/`, may, 'a role knows its own rules and the host, never another role');
 }
 
@@ -37,7 +45,12 @@ const LAYERS: readonly Layer[] = [
     ['protocol/session/', SHARED_PROTOCOL, 'proto/', 'tracing/', 'attribution/'],
     'the SDK ships without the services',
   ),
-  layer('services/host/', [SHARED_PROTOCOL, 'proto/', 'tracing/'], 'the host runs any role and knows none'),
+  layer('diagnostics/', ['proto/'], 'any process can look at itself, whatever it does'),
+  layer(
+    'services/host/',
+    [SHARED_PROTOCOL, 'proto/', 'tracing/', 'diagnostics/'],
+    'the host runs any role and knows none',
+  ),
   roleLayer('replica'),
   roleLayer('witness'),
   roleLayer('coordinator'),
@@ -45,7 +58,16 @@ const LAYERS: readonly Layer[] = [
   layer('cli/', ['client/', 'proto/'], 'the command is a user of the SDK'),
   layer(
     'loadgen/',
-    ['client/', 'tracing/', 'attribution/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', ...CHILD_PROCESSES],
+    [
+      'client/',
+      'tracing/',
+      'attribution/',
+      'diagnostics/',
+      'proto/',
+      SHARED_PROTOCOL,
+      'deploy/local-cluster',
+      ...CHILD_PROCESSES,
+    ],
     'the load generator reaches data through the SDK only',
   ),
   layer(

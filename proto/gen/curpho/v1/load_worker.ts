@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { DiagnosticsSnapshot } from "./diagnostics.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -223,6 +224,10 @@ export interface PhaseResult {
   spansDropped: number;
   /** Spans that it delivered. */
   spansExported: number;
+  /** The process in the window, and nothing of what came before or after. */
+  diagnostics:
+    | DiagnosticsSnapshot
+    | undefined;
   /**
    * By class, in the order of the histograms: rows of 32-bit floats, least significant byte first. Path (0 fast, 1 slow,
    * 2 weak), whose answer was the last that was needed (0 a replica's, 1 a witness's), its index, the latency, and the
@@ -1447,6 +1452,7 @@ function createBasePhaseResult(): PhaseResult {
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    diagnostics: undefined,
     timeLines: [],
   };
 }
@@ -1507,8 +1513,11 @@ export const PhaseResult: MessageFns<PhaseResult> = {
     if (message.spansExported !== 0) {
       writer.uint32(144).uint64(message.spansExported);
     }
+    if (message.diagnostics !== undefined) {
+      DiagnosticsSnapshot.encode(message.diagnostics, writer.uint32(154).fork()).join();
+    }
     for (const v of message.timeLines) {
-      writer.uint32(154).bytes(v!);
+      writer.uint32(162).bytes(v!);
     }
     return writer;
   },
@@ -1681,6 +1690,14 @@ export const PhaseResult: MessageFns<PhaseResult> = {
               break;
             }
 
+            message.diagnostics = DiagnosticsSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
             message.timeLines.push(reader.bytes());
             continue;
           }
@@ -1741,6 +1758,9 @@ export const PhaseResult: MessageFns<PhaseResult> = {
       : undefined;
     message.spansDropped = object.spansDropped ?? 0;
     message.spansExported = object.spansExported ?? 0;
+    message.diagnostics = (object.diagnostics !== undefined && object.diagnostics !== null)
+      ? DiagnosticsSnapshot.fromPartial(object.diagnostics)
+      : undefined;
     message.timeLines = object.timeLines?.map((e) => e) || [];
     return message;
   },
