@@ -1,6 +1,7 @@
 // One process's connection to a cluster, put together: the core and its driver, the streams, the acknowledgements over
 // NATS, the coordinator. Holds no rule of its own.
 
+import { ClientStamps } from '../attribution/client-stamps.js';
 import { type ClusterConfig, type CommandId, isNewerConfig } from '../protocol/messages.js';
 import { ClientCore } from '../protocol/session/client-core.js';
 import type { ClientTracer } from '../tracing/client-tracer.js';
@@ -12,7 +13,7 @@ import { createSessionState } from './pending-call.js';
 import { SessionHandle } from './session-handle.js';
 import type { SessionIds } from './session-ids.js';
 import { parseSessionToken } from './session-token.js';
-import { AckSubscription } from './transport/ack-subscription.js';
+import { type AckCounters, AckSubscription } from './transport/ack-subscription.js';
 import type { CoordinatorLink } from './transport/coordinator-link.js';
 import { NodeStreams } from './transport/node-streams.js';
 import type { Client, ClientStats, Resolution, ResolveOptions, Session } from './types.js';
@@ -44,8 +45,11 @@ export class ClusterClient implements Client {
   readonly #core: ClientCore;
   readonly #driver: CoreDriver;
   readonly #streams: NodeStreams;
+  /** Null where no operation has a time line. */
+  readonly #stamps: ClientStamps | null;
   #config: ClusterConfig;
   #acks: AckSubscription | null = null;
+  readonly #ackCounters: AckCounters = { messages: 0, bytes: 0 };
   #asking = false;
   /** Latest epoch that a node spoke of. */
   #wantedEpoch = 0;
@@ -63,12 +67,15 @@ export class ClusterClient implements Client {
     const timing = { ackWaitUs, aliveEveryUs, retryUs: RETRY_US };
     this.#core = new ClientCore({ clusterId, clientId, config, ...timing, writeSetLimit });
     const clock = (): number => performance.now();
+    const stamps = options.timeLineEvery === 0 ? null : new ClientStamps(options.timeLineEvery);
+    this.#stamps = stamps;
     this.#streams = new NodeStreams({
       clientId,
       config,
       ackTransport: options.ackTransport,
       boundReplica: options.boundReplica,
       clock,
+      onArrival: () => stamps?.onArrival(),
       onInput: (input) => this.#driver.feed(input),
       onResume: () => this.#driver.resume(),
     });
@@ -79,6 +86,7 @@ export class ClusterClient implements Client {
       batchDelayUs: options.batchDelayUs,
       onConfigWanted: (epoch) => this.#onConfigWanted(epoch),
       tracer,
+      stamps,
     });
   }
 
@@ -130,7 +138,7 @@ export class ClusterClient implements Client {
 
   stats(): ClientStats {
     const { fast, slow, ackedByBus, ackedByStream, resends } = this.#core.stats();
-    const { framesSent, framesReceived, bytesSent, bytesReceived, reconnects } = this.#streams.counters;
+    const { messages, bytes } = this.#ackCounters;
     const bound = this.#streams.bound.index;
     return {
       epoch: this.#config.epoch,
@@ -138,13 +146,11 @@ export class ClusterClient implements Client {
       fast,
       slow,
       acks: { nats: ackedByBus, stream: ackedByStream },
-      framesSent,
-      framesReceived,
-      bytesSent,
-      bytesReceived,
+      ...this.#streams.counters,
+      natsMessages: messages,
+      natsBytes: bytes,
       resends,
       epochChanges: this.#driver.epochChanges,
-      reconnects,
     };
   }
 
@@ -202,6 +208,8 @@ export class ClusterClient implements Client {
       natsUrl,
       clusterId,
       clientId: this.clientId,
+      onArrival: () => this.#stamps?.onArrival(),
+      counters: this.#ackCounters,
       onBatch: (batch) => this.#driver.feed({ kind: 'acks', batch }),
     });
   }

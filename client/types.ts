@@ -2,6 +2,7 @@
 // them live in the other files of this room; the rules they obey live in protocol/session.
 
 import type { Tracer } from '@opentelemetry/api';
+import type { TimeLine } from '../attribution/stages.js';
 import type { AckLevel, SessionToken, SlowReason } from '../protocol/core.js';
 import type { CommandId } from '../protocol/messages.js';
 
@@ -36,6 +37,8 @@ export interface Answered {
   epoch: number;
   /** Log slot of the write, or version of what was read; 0 for a weak write that is not committed yet or, rarely, without word of it. */
   slot: number;
+  /** Where its time went; only for the share of operations that `ConnectOptions.timeLineEvery` asks for. */
+  timeLine?: TimeLine;
 }
 
 /** Answer of a strong write. */
@@ -165,6 +168,11 @@ export interface ConnectOptions {
   boundReplica?: string;
   /** Absent, nothing is traced and nothing of OpenTelemetry is loaded. */
   tracing?: ClientTracing;
+  /**
+   * Every so manieth operation, from 1 to 2^20, is answered with a time line: where its time went. 0 (default) for none;
+   * then frames carry nothing for it.
+   */
+  timeLineEvery?: number;
 }
 
 /** How to find out about a write. */
@@ -216,6 +224,13 @@ export interface ClientStats {
   framesReceived: number;
   bytesSent: number;
   bytesReceived: number;
+  /** Frames sent that carried operations, or questions about them. */
+  operationFrames: number;
+  /** How many they carried; one that goes to several nodes counts for each. */
+  operations: number;
+  /** Messages with acknowledgements that came over NATS. */
+  natsMessages: number;
+  natsBytes: number;
   /** Writes sent again (reconnect, need-writes, retry). */
   resends: number;
   /** Epochs after the first that this client saw open. */

@@ -9,11 +9,20 @@ import type { AckBatch } from '../../protocol/messages.js';
 const RECONNECT_MS_LEAST = 25;
 const RECONNECT_MS_MOST = 1000;
 
+/** What came over NATS, over all subscriptions of a client process. */
+export interface AckCounters {
+  messages: number;
+  bytes: number;
+}
+
 /** Whose acknowledgements to listen for. */
 export interface AckSubscriptionOptions {
   natsUrl: string;
   clusterId: string;
   clientId: number;
+  /** A message was read and is not decoded yet. */
+  onArrival: () => void;
+  counters: AckCounters;
   onBatch: (batch: AckBatch) => void;
 }
 
@@ -60,7 +69,10 @@ export class AckSubscription {
 
   private onMessage(error: Error | null, message: Msg): void {
     if (error !== null || this.closed) return;
+    this.options.counters.messages++;
+    this.options.counters.bytes += message.data.length;
     let batch: AckBatch;
+    this.options.onArrival();
     try {
       batch = decodeAckBatch(message.data);
     } catch {

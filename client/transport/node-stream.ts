@@ -20,6 +20,23 @@ export interface StreamCounters {
   bytesSent: number;
   bytesReceived: number;
   reconnects: number;
+  /** Frames sent that carried operations. */
+  operationFrames: number;
+  /** Operations in them; one that goes to several nodes counts for each. */
+  operations: number;
+}
+
+/** Nothing so far. */
+export function createStreamCounters(): StreamCounters {
+  return {
+    framesSent: 0,
+    framesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    reconnects: 0,
+    operationFrames: 0,
+    operations: 0,
+  };
 }
 
 /** What the owner of a stream is told. Never called from within `send`. */
@@ -92,8 +109,8 @@ export class NodeStream {
     return this.waitingBytes > CONGESTED_BYTES;
   }
 
-  /** Sends a frame, or drops it while the stream is down. */
-  send(bytes: Buffer): void {
+  /** Sends a frame that carries so many operations, or drops it while the stream is down. */
+  send(bytes: Buffer, operations: number): void {
     if (!this.up || this.stream === null) return;
     if (this.waitingBytes > OVERRUN_BYTES) {
       this.becomeOverrun();
@@ -105,6 +122,9 @@ export class NodeStream {
     const { counters } = this.options;
     counters.framesSent++;
     counters.bytesSent += bytes.length;
+    if (operations === 0) return;
+    counters.operationFrames++;
+    counters.operations += operations;
   }
 
   /** Ends the stream for good. */

@@ -14,7 +14,7 @@ import type { ClusterConfig, RecordRequest, SessionRequest } from '../../protoco
 import { ConditionWaits } from '../condition-waits.js';
 import type { FrameSender } from '../driver-ports.js';
 import { BoundReplica } from './bound-replica.js';
-import { NodeStream, type StreamCounters } from './node-stream.js';
+import { createStreamCounters, NodeStream, type StreamCounters } from './node-stream.js';
 
 /** How the streams are opened. */
 export interface NodeStreamsOptions {
@@ -25,6 +25,8 @@ export interface NodeStreamsOptions {
   boundReplica: string | null;
   /** Monotonic milliseconds. */
   clock: () => number;
+  /** A frame was read and is not decoded yet. */
+  onArrival: () => void;
   onInput: (input: ClientInput) => void;
   /** Congestion is over. */
   onResume: () => void;
@@ -34,13 +36,7 @@ type NodeRole = 'replica' | 'witness';
 
 /** The streams of one client process. */
 export class NodeStreams implements FrameSender {
-  readonly counters: StreamCounters = {
-    framesSent: 0,
-    framesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    reconnects: 0,
-  };
+  readonly counters: StreamCounters = createStreamCounters();
   readonly bound: BoundReplica;
   private readonly options: NodeStreamsOptions;
   private readonly replicas = new Map<number, NodeStream>();
@@ -81,12 +77,16 @@ export class NodeStreams implements FrameSender {
 
   sendSession(to: number[], frame: SessionRequest): void {
     const bytes = encodeSessionRequest(frame);
-    for (const index of to) this.replicas.get(index)?.send(bytes);
+    const { writes, strongReads, confirmedReads, weakReads, ackQueries } = frame;
+    const operations =
+      writes.length + strongReads.length + confirmedReads.length + weakReads.length + ackQueries.length;
+    for (const index of to) this.replicas.get(index)?.send(bytes, operations);
   }
 
   sendRecord(to: number[], frame: RecordRequest): void {
     const bytes = encodeRecordRequest(frame);
-    for (const index of to) this.witnesses.get(index)?.send(bytes);
+    const operations = frame.records.length + frame.checks.length;
+    for (const index of to) this.witnesses.get(index)?.send(bytes, operations);
   }
 
   /** Only the leader and the bound replica are waited for; any other slow node is left behind and told later. */
@@ -162,12 +162,14 @@ export class NodeStreams implements FrameSender {
   }
 
   private onSessionFrame(index: number, bytes: Buffer): void {
+    this.options.onArrival();
     const frame = decodeSessionResponse(bytes);
     if (frame.pong !== 0) this.bound.onPong(index, frame.pong);
     this.options.onInput({ kind: 'session', frame });
   }
 
   private onRecordFrame(bytes: Buffer): void {
+    this.options.onArrival();
     this.options.onInput({ kind: 'record', frame: decodeRecordResponse(bytes) });
   }
 

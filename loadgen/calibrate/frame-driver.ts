@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 
-import { NodeStream } from '../../client/transport/node-stream.js';
+import { createStreamCounters, NodeStream } from '../../client/transport/node-stream.js';
 import { median, spread } from '../outcome/statistics.js';
 import { echoMethods } from './frame-echo.js';
 
@@ -149,7 +149,7 @@ class FrameLoad {
       address: options.address,
       path: echoMethods.frames.path,
       createMetadata: () => new Metadata(),
-      counters: { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 },
+      counters: createStreamCounters(),
       events: {
         onUp: () => this.#armTurn(),
         onDown: () => options.onLost(new Error(`the stream to the echo at ${options.address} broke`)),
@@ -178,7 +178,7 @@ class FrameLoad {
       this.#isTurnArmed = false;
       if (this.#isClosed) return;
       this.#sentMs.push(performance.now());
-      this.#stream.send(this.#frame);
+      this.#stream.send(this.#frame, 0);
       this.#armTurn();
     });
   }

@@ -11,6 +11,7 @@ import type {
   PhaseResult,
   PlanRequest,
 } from '../../proto/gen/curpho/v1/load_worker.js';
+import { describeFindings } from '../outcome/findings.js';
 import {
   addVerifications,
   type PointResult,
@@ -29,11 +30,13 @@ import {
 } from '../outcome/result.js';
 import type { LoadPlan, OutputPlan } from '../plan.js';
 import { SCHEMA_VERSION } from '../plan.js';
+import { ClusterDiagnostics } from './cluster-diagnostics.js';
 import { readProcessUsage } from './process-usage.js';
 import type { Progress } from './progress.js';
 import { rotateWindows, type Window } from './rotation.js';
 import { openTargetCluster, type TargetCluster } from './target-cluster.js';
 import { openTraceRecording } from './trace-recording.js';
+import { WindowWatch } from './window-watch.js';
 import { WorkerError, WorkerPool } from './worker-pool.js';
 
 /** What a sweep needs from its surroundings. */
@@ -124,6 +127,7 @@ async function measureWith(
   try {
     failures = await carryOut(sweep, pool, doors.signal, warnings);
   } finally {
+    sweep.close();
     if (history !== null) {
       await warnOnFailure(warnings, 'the history is not whole', async () => joinHistories(history, plan.clients));
     }
@@ -136,6 +140,7 @@ async function measureWith(
     warmup: sweep.warmup,
     order: sweep.order,
     points,
+    findings: describeFindings(points),
     viewChanges: sweep.viewChanges,
     goalMet: judgeGoal(plan, points),
     interrupted: doors.signal.aborted,
@@ -192,6 +197,7 @@ class Sweep {
   readonly #cluster: TargetCluster;
   readonly #pool: WorkerPool;
   readonly #doors: SweepDoors;
+  readonly #diagnostics: ClusterDiagnostics;
   readonly #windows = new Map<number, WindowMeasurement[]>();
   readonly #usage = new Map<
     number,
@@ -203,6 +209,12 @@ class Sweep {
     this.#cluster = cluster;
     this.#pool = pool;
     this.#doors = doors;
+    this.#diagnostics = new ClusterDiagnostics(cluster.target);
+  }
+
+  /** Lets go of the cluster's processes. */
+  close(): void {
+    this.#diagnostics.close();
   }
 
   async measure(): Promise<void> {
@@ -259,25 +271,29 @@ class Sweep {
       `${streams} streams, iteration ${window.iteration} of ${iterations}`,
       settleMs + windowMs,
     );
+    const { threads, iteration } = window;
     const before = this.#readUsage();
     const beganMs = performance.now();
-    const results = await this.#load({
-      threads: window.threads,
-      settleMs,
-      durationMs,
-      requests: requests ?? 0,
-      seedWord: window.iteration,
-    });
-    this.#addUsage(window.threads, before, performance.now() - beganMs);
-    this.order.push(window);
-    const windows = this.#windows.get(window.threads) ?? [];
-    windows.push({ iteration: window.iteration, results });
-    this.#windows.set(window.threads, windows);
+    const watch = new WindowWatch(this.#diagnostics, { settleMs, durationMs: windowMs });
+    try {
+      const phase = { threads, settleMs, durationMs, requests: requests ?? 0, seedWord: iteration };
+      const results = await this.#load(phase, (startAtUs) => watch.begin(startAtUs));
+      this.#addUsage(threads, before, performance.now() - beganMs);
+      this.order.push(window);
+      const windows = this.#windows.get(threads) ?? [];
+      windows.push({ iteration, results, nodes: await watch.end() });
+      this.#windows.set(threads, windows);
+    } finally {
+      watch.cancel();
+    }
   }
 
-  async #load(phase: Omit<LoadWorkerStartRequest, 'runId' | 'startAtUs'>): Promise<PhaseResult[]> {
+  async #load(
+    phase: Omit<LoadWorkerStartRequest, 'runId' | 'startAtUs'>,
+    onBegin?: (startAtUs: number) => void,
+  ): Promise<PhaseResult[]> {
     const { progress } = this.#doors;
-    const results = await this.#pool.load(phase, (sum) => progress.detail(this.#describeProgress(sum)));
+    const results = await this.#pool.load(phase, (sum) => progress.detail(this.#describeProgress(sum)), onBegin);
     this.viewChanges = Math.max(this.viewChanges, ...results.map((result) => result.epochChanges));
     // Both count from the plan on, not from the phase.
     this.clientSpans = {
@@ -353,6 +369,7 @@ function planRequests(
     openLoop: rate === null ? undefined : { rate: rate / clients, arrivals, inFlightLimit, waitingLimit },
     otlpUrl,
     traceRatio: plan.traceRatio,
+    attributeEvery: plan.attributeEvery,
   }));
 }
 

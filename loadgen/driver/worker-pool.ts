@@ -101,14 +101,19 @@ export class WorkerPool {
     await this.#inStep((link, signal) => link.prepare({ threads, keysAreLoaded }, signal));
   }
 
-  /** Runs one phase in all processes at the same time. `onProgress` hears the sum of what they report. */
+  /**
+   * Runs one phase in all processes at the same time. `onProgress` hears the sum of what they report, `onBegin` before that
+   * when it is that they begin, microseconds since 1970.
+   */
   async load(
     phase: Omit<LoadWorkerStartRequest, 'runId' | 'startAtUs'>,
     onProgress: (sum: PhaseProgress) => void = () => {},
+    onBegin: (startAtUs: number) => void = () => {},
   ): Promise<PhaseResult[]> {
     const aheadMs = START_AHEAD_MS + Math.max(...this.#links.map((link) => link.roundTripMs));
     const startAtUs = wallUs() + Math.round(aheadMs * 1000);
     const parts = this.#links.map((): PhaseProgress => ({ operations: 0, inFlight: 0, waiting: 0, errors: 0 }));
+    onBegin(startAtUs);
     return this.#inStep((link, signal, index) => {
       const onPart = (progress: PhaseProgress) => {
         parts[index] = progress;

@@ -4,9 +4,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { STAGES } from '../../attribution/stages.js';
 import { UsageError } from '../flag-values.js';
-import { SCHEMA_VERSION } from '../plan.js';
+import { READABLE_SCHEMA_VERSIONS } from '../plan.js';
 import { ARRIVAL_PATTERNS } from '../worker/arrivals.js';
+import { machineLoadShape, missingProcessShape, processDiagnosticsShape } from './diagnostics-shape.js';
 import { GOAL_METRICS, GOAL_OPERATORS } from './goal.js';
 import type { RunResult } from './result.js';
 
@@ -82,6 +84,19 @@ const selfCheck = z.object({
   reasons: z.array(text),
 });
 
+const NONE = { strongRead: null, strongWrite: null, weakRead: null, weakWrite: null };
+
+const stage = z.object({
+  name: z.enum([...STAGES, 'unattributed']),
+  count,
+  p50Us: number,
+  p99Us: number,
+  shareOfMedian: number,
+  shareOfSlowest: number,
+  medianUs: number,
+  slowestUs: number,
+});
+
 const point = z.object({
   clients: positive,
   threads: positive,
@@ -107,7 +122,16 @@ const point = z.object({
   verification,
   foundShare: maybe,
   selfCheck,
+  // And of before operations said where their time went.
+  stages: byClass(z.array(stage)).default({ strongRead: [], strongWrite: [], weakRead: [], weakWrite: [] }),
+  coverageAtMedian: byClass(maybe).default(NONE),
+  attributed: byClass(count).default({ strongRead: 0, strongWrite: 0, weakRead: 0, weakWrite: 0 }),
+  witnessLastShare: byClass(maybe).default(NONE),
   processes: z.array(z.object({ role: text, name: text, pid: count, cpuShare: number, rssBytes: number })),
+  // Results of before processes told of themselves.
+  diagnostics: z.array(processDiagnosticsShape).default([]),
+  diagnosticsMissing: z.array(missingProcessShape).default([]),
+  machineLoad: machineLoadShape.nullable().default(null),
 });
 
 const plan = z.object({
@@ -141,12 +165,15 @@ const plan = z.object({
   scheduling: z.enum(['batch', 'normal']),
   otlpUrl: text.nullable(),
   traceRatio: number,
+  attributeEvery: count.default(0),
   goal: z.array(z.object({ metric: z.enum(GOAL_METRICS), operator: z.enum(GOAL_OPERATORS), bound: number })),
 });
 
+const schemaVersion = z.literal([...READABLE_SCHEMA_VERSIONS]);
+
 /** Complete by its type: a new field of a result does not compile until it has its place here. */
 const runResult: z.ZodType<RunResult> = z.object({
-  schemaVersion: z.literal(SCHEMA_VERSION),
+  schemaVersion,
   startedAt: text,
   gitCommit: text.nullable(),
   dirty: z.boolean(),
@@ -162,6 +189,7 @@ const runResult: z.ZodType<RunResult> = z.object({
   warmup: z.object({ streams: count, ms: number, operations: count, errors: count, verification }),
   order: z.array(z.object({ iteration: positive, threads: positive })),
   points: z.array(point),
+  findings: z.array(text).default([]),
   viewChanges: count,
   goalMet: z.boolean().nullable(),
   interrupted: z.boolean(),
@@ -190,8 +218,9 @@ const runResult: z.ZodType<RunResult> = z.object({
 });
 
 /**
- * Reads a saved result from its directory. Throws `UsageError` if there is none, it is of another version or a field is
- * not as it was saved; `asked` is how the user named the directory, a flag or a command.
+ * Reads a saved result from its directory. What an older version did not have yet is as if there had been none of it. Throws
+ * `UsageError` if there is no result, it is of a version that is not known or a field is not as it was saved; `asked` is how
+ * the user named the directory, a flag or a command.
  */
 export function readResult(directory: string, asked = '--baseline'): RunResult {
   const file = path.join(directory, 'result.json');
@@ -201,19 +230,16 @@ export function readResult(directory: string, asked = '--baseline'): RunResult {
   } catch (error) {
     throw new UsageError(`${asked}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const problem = checkResultShape(parsed);
-  if (problem !== null) throw new UsageError(`${asked}: ${file}: ${problem}`);
-  return parsed as RunResult;
+  const refuse = (problem: string): never => {
+    throw new UsageError(`${asked}: ${file}: ${problem}`);
+  };
+  if (!z.object({ schemaVersion }).safeParse(parsed).success) return refuse(`no result of schema version ${VERSIONS}`);
+  const { data, error } = runResult.safeParse(parsed);
+  const issue = error?.issues[0];
+  return data ?? refuse(issue === undefined ? 'is no result' : `${describePath(issue.path)}: ${issue.message}`);
 }
 
-/** What keeps a parsed document from being a result: the first field that is wrong and how. Null if it is one. */
-function checkResultShape(parsed: unknown): string | null {
-  const version = z.object({ schemaVersion: z.literal(SCHEMA_VERSION) }).safeParse(parsed);
-  if (!version.success) return `no result of schema version ${SCHEMA_VERSION}`;
-  const { error } = runResult.safeParse(parsed);
-  const issue = error?.issues[0];
-  return issue === undefined ? null : `${describePath(issue.path)}: ${issue.message}`;
-}
+const VERSIONS = READABLE_SCHEMA_VERSIONS.join(' or ');
 
 /** `points[2].streams` */
 function describePath(path: readonly PropertyKey[]): string {

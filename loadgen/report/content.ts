@@ -8,15 +8,11 @@ import type { RunResult } from '../outcome/result.js';
 import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../outcome/seed-study.js';
 import type { LoadPlan } from '../plan.js';
 import { commandLinePieces } from './command-line.js';
+import { stagesChart } from './figures/stages.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import { describeProcesses, processTables } from './process-tables.js';
+import type { ReportTable } from './report-table.js';
 import { describeCheck, judgeRun } from './verdict.js';
-
-/** A table: a title, column heads and rows of text. */
-export interface ReportTable {
-  title: string;
-  heads: string[];
-  rows: string[][];
-}
 
 /** Everything a report says. */
 export interface ReportContent {
@@ -29,9 +25,16 @@ export interface ReportContent {
 
 /** Puts a result into words; `baseline` is an earlier result to compare with. */
 export function composeReport(result: RunResult, baseline: RunResult | null): ReportContent {
-  const optional = [openLoopTable(result), slowPathTable(result), processTable(result), workerTable(result)];
+  const optional = [
+    stagesChart(result)?.table ?? null,
+    openLoopTable(result),
+    slowPathTable(result),
+    processTable(result),
+    workerTable(result),
+  ];
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
   for (const table of optional) if (table !== null) tables.push(table);
+  tables.push(...processTables(result));
   const facts = describeRun(result);
   if (baseline !== null) {
     const comparison = compareWithBaseline(result, baseline);
@@ -49,6 +52,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
     });
     for (const difference of comparison.differences) facts.push(['not alike', difference]);
   }
+  for (const finding of result.findings) facts.push(['finding', finding]);
   return { verdict: judgeRun(result).flatMap(describeCheck), tables, facts };
 }
 
@@ -269,6 +273,7 @@ function describeRun(result: RunResult): [string, string][] {
     ['commit', `${result.gitCommit ?? 'unknown'}${result.dirty ? ', with local changes' : ''}`],
     ['repeat', commandLinePieces(plan).join(' ')],
     ...describeTraces(result),
+    ...describeProcesses(result),
   ];
 }
 

@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks';
 
 import type { Client, ClientStats, ConnectOptions } from '../../client/types.js';
+import { Diagnostics } from '../../diagnostics/diagnostics.js';
 import type {
   LoadWorkerStartRequest,
   OpenLoopCounts,
@@ -15,6 +16,7 @@ import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
 import { openTracing, type Tracing } from '../../tracing/setup.js';
 import { wallUs } from '../../tracing/wall-clock.js';
 import { ARRIVAL_PATTERNS, Arrivals } from './arrivals.js';
+import { clientFigures } from './client-figures.js';
 import { ClosedLoop } from './closed-loop.js';
 import { HistoryWriter } from './history.js';
 import { KeySpace } from './key-space.js';
@@ -33,7 +35,7 @@ import { Zipf } from './zipf.js';
 /** The SDK's `connect`, or a double of it. */
 export type Connect = (options: ConnectOptions) => Promise<Client>;
 
-type Measured = Pick<PhaseResult, 'acksOverNats' | 'acksOverStream' | 'health'>;
+type Measured = Pick<PhaseResult, 'acksOverNats' | 'acksOverStream' | 'health' | 'diagnostics'>;
 
 const CLOSE_GRACE_MS = 2000;
 /** Sets the random numbers of arrivals apart from those of the workload, which has 1 and 2. */
@@ -50,6 +52,7 @@ export class LoadWorker {
   readonly #zipf: Zipf;
   readonly #doors: LoopDoors;
   readonly #selfCheck = new SelfCheck();
+  readonly #diagnostics: Diagnostics;
   readonly #streams: StreamSession[] = [];
   #loop: LoadLoop | null = null;
   #isStopped = false;
@@ -73,6 +76,14 @@ export class LoadWorker {
       sendLag: this.#selfCheck.sendLag,
       history: plan.history === '' ? null : new HistoryWriter(plan.history),
     };
+    const nodeId = `client-${plan.client}`;
+    this.#diagnostics = new Diagnostics(() => ({ role: 'client', nodeId, epoch: client.stats().epoch }));
+    this.#diagnostics.observe(
+      clientFigures(
+        () => client.stats(),
+        () => this.progress(),
+      ),
+    );
   }
 
   /** Fails with the SDK's error if the cluster cannot be reached. */
@@ -83,6 +94,7 @@ export class LoadWorker {
         target: plan.target,
         ackTransport: plan.ackTransport === 'stream' ? 'stream' : 'nats',
         batchDelayUs: plan.batchDelayUs,
+        timeLineEvery: plan.attributeEvery,
         ...(tracing === null ? {} : { tracing: { tracer: tracing.tracer, ratio: plan.traceRatio } }),
       });
       const wakeup = plan.openLoop === undefined ? null : await ThreadWakeup.open();
@@ -147,6 +159,7 @@ export class LoadWorker {
     } finally {
       // Only now, because operations that the close ended are part of the history.
       this.#doors.history?.close();
+      this.#diagnostics.close();
       await this.#wakeup?.close();
       await this.#tracing?.close();
     }
@@ -159,13 +172,11 @@ export class LoadWorker {
     this.#beginVerification();
     let acks = this.#client.stats().acks;
     let measured: Measured | null = null;
-    const measure = () => ({ ...acksSince(acks, this.#client.stats()), health: this.#selfCheck.end() });
     const opens = setTimeout(() => {
-      acks = this.#client.stats().acks;
-      this.#selfCheck.begin(startLagMs);
+      acks = this.#beginMeasuring(startLagMs);
     }, phase.settleMs);
     const closes = setTimeout(() => {
-      measured = measure();
+      measured = this.#endMeasuring(acks);
     }, phase.settleMs + phase.durationMs);
     const counts =
       this.#wakeup === null
@@ -174,7 +185,7 @@ export class LoadWorker {
     clearTimeout(opens);
     clearTimeout(closes);
     const windowMs = Math.min(phase.durationMs, Math.max(1, performance.now() - fromMs));
-    return this.#report(windowMs, measured ?? measure(), counts);
+    return this.#report(windowMs, measured ?? this.#endMeasuring(acks), counts);
   }
 
   async #loadRequests(phase: LoadWorkerStartRequest, startLagMs: number): Promise<PhaseResult> {
@@ -185,13 +196,24 @@ export class LoadWorker {
       { untilMs: performance.now() + phase.settleMs, requestsPerStream: Number.POSITIVE_INFINITY },
     );
     const fromMs = performance.now();
-    const acks = this.#client.stats().acks;
+    const acks = this.#beginMeasuring(startLagMs);
     this.#doors.recorder.open(fromMs, Number.POSITIVE_INFINITY);
-    this.#selfCheck.begin(startLagMs);
     await this.#runClosedLoop(phase, { untilMs: Number.POSITIVE_INFINITY, requestsPerStream: phase.requests });
     const windowMs = Math.max(1, performance.now() - fromMs);
-    const measured = { ...acksSince(acks, this.#client.stats()), health: this.#selfCheck.end() };
-    return this.#report(windowMs, measured, undefined);
+    return this.#report(windowMs, this.#endMeasuring(acks), undefined);
+  }
+
+  /** The window opens; answers the acknowledgements so far. */
+  #beginMeasuring(startLagMs: number): ClientStats['acks'] {
+    this.#selfCheck.begin(startLagMs);
+    this.#diagnostics.reset();
+    return this.#client.stats().acks;
+  }
+
+  /** The window is over. */
+  #endMeasuring(acks: ClientStats['acks']): Measured {
+    const health = this.#selfCheck.end();
+    return { ...acksSince(acks, this.#client.stats()), health, diagnostics: this.#diagnostics.snapshot() };
   }
 
   async #runClosedLoop(

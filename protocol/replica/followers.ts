@@ -252,7 +252,7 @@ export class Followers {
   }
 
   /** Asks members that have not answered what they hold of some sessions (F5); the frame carries nothing else that is new. */
-  inquire(inquiry: Inquiry, answered: ReadonlySet<number>, emit: Emit): void {
+  inquire(inquiry: Inquiry, answered: ReadonlyMap<number, number>, emit: Emit): void {
     for (const follower of this.#named) {
       const { index, match, next } = follower;
       if (answered.has(index)) continue;

@@ -162,9 +162,10 @@ export class Leader {
   }
 
   /** The list of replicas changed within the epoch (D10). */
-  onMembers({ replicas }: ClusterConfig): void {
-    this.#followers.follow(replicas);
+  onMembers(config: ClusterConfig): void {
+    this.#followers.follow(config.replicas);
     this.#admissions.onMembers();
+    this.#endings.onMembers(config);
   }
 
   /** The leadership ends. */

@@ -300,6 +300,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#leader.onResponse(frame);
     if (!node.isOpen) return;
     for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    const member = node.config?.replicas[frame.replica];
+    if (member === undefined || !node.rules.isOfLife(frame, member)) return;
     this.#leader.onAnswer('replica', frame.replica, frame.inquiry);
   }
 

@@ -4,6 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import type { handleUnaryCall, Server, StatusObject } from '@grpc/grpc-js';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { Diagnostics } from '../../diagnostics/diagnostics.js';
+import { addDiagnosticsService } from '../../diagnostics/diagnostics-service.js';
 import {
   CoordinatorService as CoordinatorDefinition,
   type CoordinatorServer,
@@ -26,6 +28,8 @@ import { createLog, type Log, type LogIdentity } from '../host/log.js';
 import { CoreLoop } from '../host/loop.js';
 import type { OpenService } from '../host/program.js';
 import { bindServer, createServer } from '../host/server.js';
+import { OperationCounts, sumTraffic } from '../host/traffic.js';
+import { coordinatorKinds, natsFigures } from './figures.js';
 import { NodeCalls } from './node-calls.js';
 import { RecordStore } from './record-store.js';
 import { type CoordinatorConfig, fastQuorumOf } from './settings.js';
@@ -54,6 +58,7 @@ export class CoordinatorService implements OpenService {
   readonly #calls = new NodeCalls();
   readonly #server: Server = createServer();
   readonly #health: Health;
+  readonly #diagnostics: Diagnostics;
   readonly #loop: CoreLoop<CoordinatorInput, CoordinatorOutput>;
   readonly #answers = new Map<number, (answer: CallAnswer) => void>();
   /** Calls whose last attempt failed; only the first failure in a row is worth a warning. */
@@ -80,6 +85,15 @@ export class CoordinatorService implements OpenService {
     });
     this.#health = new Health(this.#server, 'curpho.v1.Coordinator');
     this.#server.addService(CoordinatorDefinition, this.#createHandlers());
+    this.#diagnostics = new Diagnostics(() => ({ role: this.role, nodeId: this.nodeId, epoch: identity.epoch }));
+    this.#diagnostics.observe({
+      stats: () => this.stats(),
+      kinds: coordinatorKinds,
+      // What it is asked and asks are calls; it has no streams of frames.
+      traffic: () => sumTraffic([], new OperationCounts()),
+      resetPeaks: () => this.#loop.resetPeaks(),
+    });
+    addDiagnosticsService(this.#server, this.#diagnostics);
   }
 
   /**
@@ -117,6 +131,12 @@ export class CoordinatorService implements OpenService {
     return this.#identity.node;
   }
 
+  /** Counters and sizes of the coordinator and of everything around it. */
+  stats(): Record<string, number> {
+    const sizes = { watchers: this.#watchers.size, callsHeld: this.#answers.size, callsFailing: this.#failing.size };
+    return { ...this.#loop.stats(), ...natsFigures(this.#connection), ...sizes };
+  }
+
   async #start(): Promise<void> {
     const bound = await bindServer(this.#server, this.#config.listen);
     this.#address = this.#config.advertise || bound;
@@ -134,6 +154,7 @@ export class CoordinatorService implements OpenService {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#health.setServing(false);
+    this.#diagnostics.close();
     this.#loop.close();
     this.#sightings.close();
     this.#store.close();

@@ -25,6 +25,11 @@ export class Watchers {
     this.#onLost = onLost;
   }
 
+  /** Streams that are told. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
   /** Begins to tell a watcher; whatever ends its stream, it is forgotten. */
   add(call: WatchCall): void {
     this.#calls.add(call);

@@ -34,7 +34,7 @@ export interface CoreLoopOptions<O> {
   batchDelayUs?: number;
 }
 
-/** Counters since the start. */
+/** Counters since the start; the highest value since the start or since it was told to forget. */
 export interface CoreLoopStats {
   steps: number;
   turns: number;
@@ -93,6 +93,11 @@ export class CoreLoop<I, O> {
   stats(): Readonly<CoreLoopStats> {
     this.counters.queueLength = this.queue.length;
     return this.counters;
+  }
+
+  /** Forgets how long the queue was at most. */
+  resetPeaks(): void {
+    this.counters.queueLengthMax = 0;
   }
 
   private take(input: I | TurnInput | Awaited<I, O>): void {

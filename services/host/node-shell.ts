@@ -3,6 +3,8 @@
 
 import { randomInt } from 'node:crypto';
 import type { Server } from '@grpc/grpc-js';
+import { Diagnostics } from '../../diagnostics/diagnostics.js';
+import { addDiagnosticsService } from '../../diagnostics/diagnostics-service.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { ResourceAttribute, ServiceName } from '../../tracing/service-names.js';
 import { OtlpUrlError, openTracing, parseOtlpUrl, type Tracing } from '../../tracing/setup.js';
@@ -50,6 +52,8 @@ const FLUSH_MS = 1500;
 export class NodeShell {
   readonly server: Server = createServer();
   readonly health: Health;
+  /** Answers from the moment that the server listens; the service adds its own numbers. */
+  readonly diagnostics: Diagnostics;
   readonly log: Log;
   /** Where others reach the node; empty before `open`. */
   address = '';
@@ -67,6 +71,8 @@ export class NodeShell {
     this.identity = { role, node: config.nodeId, epoch: 0 };
     this.log = createLog(this.identity, config.logLevel);
     this.health = new Health(this.server, service);
+    this.diagnostics = new Diagnostics(() => ({ role, nodeId: this.nodeId, epoch: this.identity.epoch }));
+    addDiagnosticsService(this.server, this.diagnostics);
   }
 
   /** Random number of this life: a node that lost its memory is another one, and only such a node is (B6). */
@@ -201,6 +207,7 @@ export class NodeShell {
 
   /** Stops accepting and waits, boundedly, for calls under way and for spans on their way. */
   async close(): Promise<void> {
+    this.diagnostics.close();
     await Promise.all([closeServer(this.server, DRAIN_MS), this.tracing?.close(), this.store?.close(FLUSH_MS)]);
   }
 

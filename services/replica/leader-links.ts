@@ -6,6 +6,7 @@ import { type ClusterConfig, isNewerConfig, type ReplicaMember } from '../../pro
 import type { StreamLimits } from '../host/frame-writer.js';
 import type { Log } from '../host/log.js';
 import { PeerStream } from '../host/peer-stream.js';
+import { addFrames, type CarriedFrames, noFrames } from '../host/traffic.js';
 
 /** Streams to lives that are to become members; the core has no more of them at a time. */
 const LEARNERS_LIMIT = 4;
@@ -32,6 +33,8 @@ interface Member {
 /** Streams of one kind by the peer's index. */
 class Links {
   private readonly links = new Map<number, { address: string; stream: PeerStream }>();
+  /** What links that are closed have carried: counters only grow. */
+  private readonly former = noFrames();
 
   constructor(
     private readonly kind: 'replicate' | 'collect',
@@ -47,6 +50,7 @@ class Links {
       if (wanted.get(index) === link.address) continue;
       link.stream.close();
       this.links.delete(index);
+      addFrames(this.former, link.stream.stats);
     }
     for (const [index, address] of wanted) {
       const link = this.links.get(index);
@@ -59,13 +63,15 @@ class Links {
     for (const index of to) this.links.get(index)?.stream.send(frame);
   }
 
-  addStats(stats: LinkStats): void {
+  addCarried(sum: CarriedFrames): void {
+    addFrames(sum, this.former);
+    for (const { stream } of this.links.values()) addFrames(sum, stream.stats);
+  }
+
+  addSizes(sizes: { linksUp: number; linkQueuedFrames: number }): void {
     for (const { stream } of this.links.values()) {
-      stats.linksUp += stream.isUp ? 1 : 0;
-      stats.linkFramesOut += stream.stats.framesOut;
-      stats.linkFramesIn += stream.stats.framesIn;
-      stats.linkBytesOut += stream.stats.bytesOut;
-      stats.linkQueuedFrames += stream.queuedFrames;
+      sizes.linksUp += stream.isUp ? 1 : 0;
+      sizes.linkQueuedFrames += stream.queuedFrames;
     }
   }
 
@@ -87,11 +93,12 @@ class Links {
   }
 }
 
-/** Counters over all links. */
+/** Counters over all links, those of the past included, and what is up and waits now. */
 export interface LinkStats {
   linksUp: number;
-  linkFramesOut: number;
   linkFramesIn: number;
+  linkFramesOut: number;
+  linkBytesIn: number;
   linkBytesOut: number;
   linkQueuedFrames: number;
 }
@@ -163,10 +170,21 @@ export class LeaderLinks {
   }
 
   stats(): LinkStats {
-    const stats = { linksUp: 0, linkFramesOut: 0, linkFramesIn: 0, linkBytesOut: 0, linkQueuedFrames: 0 };
-    this.replicas.addStats(stats);
-    this.witnesses.addStats(stats);
-    this.learners.addStats(stats);
-    return stats;
+    const { framesIn, framesOut, bytesIn, bytesOut } = this.carried();
+    const sizes = { linksUp: 0, linkQueuedFrames: 0 };
+    for (const links of this.all) links.addSizes(sizes);
+    const carried = { linkFramesIn: framesIn, linkFramesOut: framesOut, linkBytesIn: bytesIn, linkBytesOut: bytesOut };
+    return { ...sizes, ...carried };
+  }
+
+  /** What went over all links, those of the past included. */
+  carried(): CarriedFrames {
+    const sum = noFrames();
+    for (const links of this.all) links.addCarried(sum);
+    return sum;
+  }
+
+  private get all(): Links[] {
+    return [this.replicas, this.witnesses, this.learners];
   }
 }

@@ -2,6 +2,7 @@
 // encodes and routes; every decision is the core's.
 
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectResponse,
   decodeReplicateRequest,
@@ -27,7 +28,6 @@ import type {
   LeadRequest,
   LeadResponse,
   ReplicateRequest,
-  SessionRequest,
 } from '../../protocol/messages.js';
 import type { ReplicaBatch } from '../../protocol/replica/persistence.js';
 import { ReplicaCore } from '../../protocol/replica/replica-core.js';
@@ -39,10 +39,13 @@ import { CoreLoop } from '../host/loop.js';
 import type { NodeState } from '../host/membership.js';
 import { NodeShell } from '../host/node-shell.js';
 import type { OpenService } from '../host/program.js';
+import { RefusalCounts } from '../host/refusal-counts.js';
 import type { Persister } from '../host/store/persister.js';
 import { assertClient, assertCluster } from '../host/stream-rules.js';
 import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
+import { OperationCounts, sumTraffic } from '../host/traffic.js';
 import { ClientOutbox } from './client-outbox.js';
+import { countOperations, replicaKinds } from './figures.js';
 import { KeptReplica, REPLICA_FORMAT } from './kept-state.js';
 import { LeaderLinks } from './leader-links.js';
 import type { ReplicaConfig } from './settings.js';
@@ -102,11 +105,14 @@ export class ReplicaService implements OpenService {
   private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
   private readonly links: LeaderLinks;
   private readonly outbox: ClientOutbox;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
   private readonly leads: HeldCalls<LeadResponse>;
   private readonly admissions: HeldCalls<AdmitResponse>;
+  private readonly refusals = new RefusalCounts();
+  private readonly arrived = new OperationCounts();
   /** Null in durability `memory`. */
   private readonly persister: Persister<ReplicaBatch, ReplicaOutput> | null;
   private index = 0;
@@ -162,6 +168,12 @@ export class ReplicaService implements OpenService {
     this.leads = new HeldCalls(nextCall);
     this.admissions = new HeldCalls(nextCall);
     this.useNats(config.natsUrl);
+    shell.diagnostics.observe({
+      stats: () => this.stats(),
+      kinds: replicaKinds,
+      traffic: () => sumTraffic([this.clients.stats, this.leaders.stats, this.links.carried()], this.arrived),
+      resetPeaks: () => this.resetPeaks(),
+    });
     this.loop.start();
   }
 
@@ -195,18 +207,25 @@ export class ReplicaService implements OpenService {
 
   /** Counters and sizes of the replica and of everything around it. */
   stats(): Record<string, number> {
-    const { clients, leaders, outbox, loop, core, links } = this;
+    const { clients, leaders, outbox, loop, core, links, refusals } = this;
     return {
       ...core.stats(),
       ...loop.stats(),
       ...clients.stats,
       ...outbox.stats,
       ...links.stats(),
+      ...refusals.stats(),
       ...this.shell.store?.stats(),
+      descriptorLimit: this.config.descriptorLimit,
+      natsMessagesOut: outbox.bus?.stats.published ?? 0,
+      natsBytesOut: outbox.bus?.stats.bytes ?? 0,
+      natsLosses: outbox.bus?.stats.losses ?? 0,
       clients: clients.size,
       clientQueuedFrames: clients.queuedFrames,
       leaderFramesIn: leaders.stats.framesIn,
       leaderFramesOut: leaders.stats.framesOut,
+      leaderBytesIn: leaders.stats.bytesIn,
+      leaderBytesOut: leaders.stats.bytesOut,
       isSaturated: core.isSaturated ? 1 : 0,
     };
   }
@@ -262,6 +281,11 @@ export class ReplicaService implements OpenService {
     await Promise.all([this.shell.close(), this.outbox.bus?.close()]);
   }
 
+  private resetPeaks(): void {
+    this.loop.resetPeaks();
+    this.shell.store?.resetPeaks();
+  }
+
   /** Clients are not to be read: what they sent already is more than goes on. */
   private get isSaturated(): boolean {
     return this.core.isSaturated || this.shell.isStoreBehind;
@@ -269,15 +293,20 @@ export class ReplicaService implements OpenService {
 
   private onSession(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeSessionRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
+    const operations = countOperations(frame);
     if (frame.ping > 0) {
       this.sendPong(client, frame.ping);
-      if (isOnlyPing(frame)) return;
+      if (operations === 0 && frame.upkeep === undefined) return;
     }
+    this.arrived.addFrame(operations);
     this.traced?.onSession(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'session', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onSessionStepped(frame, this.index);
     if (this.isSaturated) this.clients.setHolding(true);
   }
@@ -293,6 +322,7 @@ export class ReplicaService implements OpenService {
 
   private onClientGone(client: number): void {
     this.outbox.forget(client);
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -308,6 +338,8 @@ export class ReplicaService implements OpenService {
     switch (output.kind) {
       case 'session':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
+        this.refusals.add(output.frame.refusals);
         this.outbox.sendSession(output.client, output.frame);
         return this.traced?.onSent();
       case 'acks':
@@ -341,12 +373,14 @@ export class ReplicaService implements OpenService {
 
   private sendAcks(client: number, batch: AckBatch): void {
     this.traced?.traceAcks(batch);
+    batch.trace = this.stamps.stamp(client, 'bus', batch.trace);
     const overNats = this.outbox.sendAcks(client, batch);
     this.traced?.onAcksSent(overNats);
   }
 
   private onTurn(): void {
     this.outbox.flush();
+    this.stamps.onTurn();
     this.traced?.onTurn();
     this.clients.setHolding(this.isSaturated);
     this.shell.setServing(this.core.isOpen);
@@ -360,10 +394,4 @@ export class ReplicaService implements OpenService {
     this.outbox.bus?.close().catch((error: unknown) => log.warn({ error: String(error) }, 'closing NATS failed'));
     this.outbox.bus = new AckBus({ url, clusterId, name: nodeId, log });
   }
-}
-
-function isOnlyPing(frame: SessionRequest): boolean {
-  if (frame.upkeep !== undefined) return false;
-  const { writes, strongReads, confirmedReads, weakReads, ackQueries } = frame;
-  return writes.length + strongReads.length + confirmedReads.length + weakReads.length + ackQueries.length === 0;
 }

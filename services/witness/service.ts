@@ -8,6 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectRequest,
   decodeRecordRequest,
@@ -36,9 +37,12 @@ import { type CallAnswer, HeldCalls } from '../host/calls.js';
 import { CoreLoop } from '../host/loop.js';
 import { NodeShell } from '../host/node-shell.js';
 import type { OpenService } from '../host/program.js';
+import { RefusalCounts } from '../host/refusal-counts.js';
 import type { Persister } from '../host/store/persister.js';
 import { assertClient, assertCluster } from '../host/stream-rules.js';
 import { ClientStreams, type FrameCall, PeerStreams, refuseCall } from '../host/streams.js';
+import { OperationCounts, sumTraffic } from '../host/traffic.js';
+import { witnessKinds } from './figures.js';
 import { KeptWitness, WITNESS_FORMAT } from './kept-state.js';
 import { sendRecoveryData } from './recovery-chunks.js';
 import type { WitnessConfig } from './settings.js';
@@ -101,12 +105,15 @@ export class WitnessService implements OpenService {
   readonly leaders: PeerStreams;
   private readonly core: WitnessCore;
   private readonly loop: CoreLoop<WitnessInput, WitnessOutput>;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly seals: HeldCalls<SealResponse>;
   private readonly recoveries: HeldCalls<GetRecoveryDataResponse>;
   private readonly starts: HeldCalls<StartResponse>;
   private readonly ends: HeldCalls<EndResponse>;
+  private readonly refusals = new RefusalCounts();
+  private readonly arrived = new OperationCounts();
   /** Null in durability `memory`. */
   private readonly persister: Persister<WitnessBatch, WitnessOutput> | null;
   private lastCall = 0;
@@ -144,6 +151,12 @@ export class WitnessService implements OpenService {
     this.recoveries = new HeldCalls(nextCall);
     this.starts = new HeldCalls(nextCall);
     this.ends = new HeldCalls(nextCall);
+    shell.diagnostics.observe({
+      stats: () => this.stats(),
+      kinds: witnessKinds,
+      traffic: () => sumTraffic([this.clients.stats, this.leaders.stats], this.arrived),
+      resetPeaks: () => this.resetPeaks(),
+    });
     this.loop.start();
   }
 
@@ -176,11 +189,14 @@ export class WitnessService implements OpenService {
       ...core.stats(),
       ...loop.stats(),
       ...clients.stats,
+      ...this.refusals.stats(),
       ...this.shell.store?.stats(),
       clients: clients.size,
       clientQueuedFrames: clients.queuedFrames,
       leaderFramesIn: leaders.stats.framesIn,
       leaderFramesOut: leaders.stats.framesOut,
+      leaderBytesIn: leaders.stats.bytesIn,
+      leaderBytesOut: leaders.stats.bytesOut,
     };
   }
 
@@ -231,15 +247,20 @@ export class WitnessService implements OpenService {
 
   private onRecord(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeRecordRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
+    this.arrived.addFrame(frame.records.length + frame.checks.length);
     this.traced?.onRecord(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'record', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onRecordStepped(frame, this.core.epoch);
   }
 
   private onClientGone(client: number): void {
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -254,6 +275,8 @@ export class WitnessService implements OpenService {
     switch (output.kind) {
       case 'record':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
+        this.refusals.add(output.frame.refusals);
         this.clients.send(output.client, encodeRecordResponse(output.frame));
         return this.traced?.onSent();
       case 'collected':
@@ -280,7 +303,13 @@ export class WitnessService implements OpenService {
     for (const calls of [this.seals, this.recoveries, this.starts, this.ends]) if (calls.refuse(call, reason)) return;
   }
 
+  private resetPeaks(): void {
+    this.loop.resetPeaks();
+    this.shell.store?.resetPeaks();
+  }
+
   private onTurn(): void {
+    this.stamps.onTurn();
     this.traced?.onTurn();
     // While the disk is full no answer can leave; those to reads would pile up without any bytes that wait for the disk.
     this.clients.setHolding(this.shell.isStoreBehind || this.shell.isStoreStuck);

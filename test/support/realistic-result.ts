@@ -1,13 +1,17 @@
 // A result as a real sweep gave it, for tests and pictures of reports: the figures of one measured run (four points, three
 // iterations) are spread out again into latencies, parts of windows and processes, the same on every machine.
 
+import type { WindowDiagnostics } from '../../loadgen/outcome/diagnostics.js';
+import { describeFindings } from '../../loadgen/outcome/findings.js';
 import { parseGoal } from '../../loadgen/outcome/goal.js';
 import { type PointResult, summarizePoint } from '../../loadgen/outcome/point.js';
 import type { RunResult } from '../../loadgen/outcome/result.js';
 import { parsePlan, SCHEMA_VERSION, STUDY_DEFAULTS } from '../../loadgen/plan.js';
 import { createHistogram, encodeHistogram } from '../../loadgen/worker/histograms.js';
 import { Random } from '../../loadgen/worker/random.js';
+import { TimeLineRows } from '../../loadgen/worker/time-lines.js';
 import type { PhaseResult, TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
+import { sampleClientSnapshot, sampleSnapshot } from './sample-snapshot.js';
 
 /** What was measured at one stream count. */
 interface MeasuredPoint {
@@ -132,6 +136,7 @@ function composeResult(): RunResult {
     },
     order: [2, 4, 6, 8, 4, 6, 8, 2, 6, 8, 2, 4].map((threads, at) => ({ iteration: 1 + Math.floor(at / 4), threads })),
     points,
+    findings: describeFindings(points),
     viewChanges: 0,
     goalMet: null,
     interrupted: false,
@@ -154,6 +159,7 @@ function composeResult(): RunResult {
 function realisticPoint(random: Random, measured: MeasuredPoint): PointResult {
   const windows = measured.opsPerSecond.map((opsPerSecond, at) => ({
     iteration: at + 1,
+    nodes: realisticNodes(measured.threads, at),
     // The second window of the largest point has a pause in it, as a collection of garbage makes one.
     results: realisticPhases(random, measured, opsPerSecond, measured.threads === 8 && at === 1 ? 9 : null),
   }));
@@ -169,7 +175,28 @@ function realisticPoint(random: Random, measured: MeasuredPoint): PointResult {
 
 /** Both processes of one window; in the part `pause`, hardly anything is done. */
 function realisticPhases(random: Random, measured: MeasuredPoint, opsPerSecond: number, pause: number | null) {
-  return Array.from({ length: CLIENTS }, () => realisticPhase(random, measured, opsPerSecond / CLIENTS, pause));
+  return Array.from({ length: CLIENTS }, (_, client) => ({
+    ...realisticPhase(random, measured, opsPerSecond / CLIENTS, pause),
+    diagnostics: sampleClientSnapshot(client, { elapsedUs: WINDOW_MS * 1000 }),
+  }));
+}
+
+/** What the cluster's processes told; of the largest point a witness was silent in the last window. */
+function realisticNodes(threads: number, window: number): WindowDiagnostics {
+  const elapsedUs = WINDOW_MS * 1000;
+  const isSilent = threads === 8 && window === 2;
+  const names = ['c0', 'r0', 'r1', 'r2', 'w0', 'w1', ...(isSilent ? [] : ['w2'])];
+  const roles: Record<string, string> = { c: 'coordinator', r: 'replica', w: 'witness' };
+  const silent = { role: 'witness', nodeId: 'w2', address: '127.0.0.1:42009' };
+  return {
+    snapshots: names.map((nodeId, at) =>
+      sampleSnapshot({ role: roles[nodeId[0] ?? ''] ?? '', nodeId, pid: 100 + at, elapsedUs }),
+    ),
+    missing: isSilent
+      ? [{ ...silent, reason: 'did not answer: DEADLINE_EXCEEDED Deadline exceeded after 2.001s' }]
+      : [],
+    machine: { cores: 2, runnableMean: 1.2 + threads / 2, runnableMax: 3 + threads, samples: 50 },
+  };
 }
 
 function realisticPhase(
@@ -177,7 +204,7 @@ function realisticPhase(
   measured: MeasuredPoint,
   opsPerSecond: number,
   pause: number | null,
-): PhaseResult {
+): Omit<PhaseResult, 'diagnostics'> {
   const whole = [0, 1, 2, 3].map(() => createHistogram(3));
   const timeline: TimelineBucket[] = [];
   const weights = Array.from({ length: BUCKETS }, (_, at) => (at === pause ? 0.12 : 0.93 + random.nextDouble() * 0.14));
@@ -216,7 +243,7 @@ function finishPhase(
   histograms: Uint8Array[],
   timeline: TimelineBucket[],
   slowShare: number,
-): PhaseResult {
+): Omit<PhaseResult, 'diagnostics'> {
   const operations = timeline.reduce((total, bucket) => total + bucket.operations, 0);
   const strong = timeline.reduce((total, bucket) => total + bucket.strong, 0);
   const slowReasons = Object.entries(measured.slow).map(([reason, count]) => [
@@ -231,6 +258,7 @@ function finishPhase(
     errors: 0,
     unknown: 0,
     errorCodes: {},
+    timeLines: realisticTimeLines(new Random(7), measured),
     windowMs: WINDOW_MS,
     verification: {
       checked: Math.round(operations * 0.9),
@@ -255,6 +283,30 @@ function finishPhase(
     spansDropped: 0,
     spansExported: 0,
   };
+}
+
+/** Shares as a run had them: most of the time under way, some in other processes' turns, little at work. */
+const STAGE_SHARES = [0.06, 0.38, 0.08, 0.01, 0.02, 0.05, 0, 0.24, 0.11, 0.02, 0.02];
+const TIME_LINES = 200;
+
+function realisticTimeLines(random: Random, measured: MeasuredPoint): Uint8Array[] {
+  return [0, 1, 2, 3].map((index) => {
+    const rows = new TimeLineRows(() => random.nextDouble());
+    for (let line = 0; line < TIME_LINES; line++) {
+      const us = latencyMs(random, measured.latency[index] ?? [1, 2]) * 1000;
+      const isSlow = random.nextDouble() < 0.04;
+      const stagesUs = STAGE_SHARES.map(
+        (share, at) => us * share * (isSlow ? 0.6 : 1) + (isSlow && at === 6 ? us * 0.4 : 0),
+      );
+      const path = index > 1 ? 'weak' : isSlow ? 'slow' : 'fast';
+      rows.record(path, us, {
+        stagesUs,
+        role: index < 2 && random.nextDouble() < 0.3 ? 'witness' : 'replica',
+        node: 0,
+      });
+    }
+    return rows.encode();
+  });
 }
 
 /** Log-normal with a given median and 99th percentile. */

@@ -5,10 +5,12 @@ import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { element, escapeText } from '../charts/svg.js';
 import { commandLinePieces } from '../command-line.js';
-import { composeReport, openLoopTable, type ReportTable, workerTable } from '../content.js';
+import { composeReport, openLoopTable, workerTable } from '../content.js';
 import { composeCharts } from '../figures/all-charts.js';
 import { POINTS_DRAWN_LIMIT } from '../figures/limits.js';
 import { listKeyFigures } from '../key-figures.js';
+import { PROCESS_COLUMNS, processTables } from '../process-tables.js';
+import type { ReportTable } from '../report-table.js';
 import { describeVerdict, judgeRun } from '../verdict.js';
 import { checkList, factList, figure, keyFigures, section, titledTable } from './parts.js';
 import { pageStyle } from './style.js';
@@ -56,11 +58,14 @@ function composeParts(result: RunResult, baseline: RunResult | null): PagePart[]
   const { tables, facts } = composeReport(result, baseline);
   const openLoop = openLoopTable(result);
   const workers = workerTable(result);
-  const placed = new Set([openLoop?.title, workers?.title]);
+  const processes = processTables(result);
+  const titles = [openLoop, workers, charts.stages[0]?.table, ...processes].map((table) => table?.title);
+  const placed = new Set(titles);
   return [
     { id: 'verdict', title: 'Verdict', content: verdictPart(result) },
     { id: 'scaling', title: 'Throughput and medians', content: chartGrid(charts.scaling, 'charts pairs') },
     { id: 'latency', title: 'Latency and fast path', content: chartGrid(charts.latency, 'charts') },
+    { id: 'time-lines', title: 'Where the time goes', content: chartGrid(charts.stages, 'charts') },
     { id: 'time', title: 'Over time', content: timePart(result, charts.timelines) },
     { id: 'open-loop', title: 'Open loop', content: openLoop === null ? '' : openLoopPart(openLoop) },
     {
@@ -72,6 +77,7 @@ function composeParts(result: RunResult, baseline: RunResult | null): PagePart[]
         .join(''),
     },
     { id: 'cpu', title: 'Processor time', content: chartGrid(charts.processes, 'charts') },
+    { id: 'process-figures', title: 'Processes', content: processesPart(processes) },
     { id: 'run', title: 'The run', content: runPart(result, facts, workers) },
     { id: 'traces', title: 'Traces', content: tracesPart(result) },
   ];
@@ -99,6 +105,14 @@ function openLoopPart(table: ReportTable): string {
   const words =
     'Operations were sent at their own times, whatever had been answered. Latency counts from the intended time, so that waiting is part of it.';
   return element('p', {}, words) + titledTable(table);
+}
+
+function processesPart(tables: readonly ReportTable[]): string {
+  if (tables.length === 0) return '';
+  const drawn = tables.slice(0, POINTS_DRAWN_LIMIT);
+  const left = tables.length - drawn.length;
+  const note = left === 0 ? '' : element('p', { class: 'muted' }, `Those of ${left} more points: see result.json.`);
+  return element('p', {}, PROCESS_COLUMNS) + drawn.map(titledTable).join('') + note;
 }
 
 function runPart(result: RunResult, facts: readonly [string, string][], workers: ReportTable | null): string {

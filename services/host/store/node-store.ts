@@ -118,6 +118,11 @@ export class NodeStore {
     return this.counters;
   }
 
+  /** Forgets how long a flush took at most. */
+  resetPeaks(): void {
+    this.counters.storeFlushUsMax = 0;
+  }
+
   /** Remembers the cluster that the node belongs to from now on. Only before the first batch. */
   joinCluster(clusterId: string): void {
     if (this.identity.clusterId === clusterId) return;

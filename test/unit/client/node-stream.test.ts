@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { NodeStream, OVERRUN_BYTES } from '../../../client/transport/node-stream.js';
+import { createStreamCounters, NodeStream, OVERRUN_BYTES } from '../../../client/transport/node-stream.js';
 import { replicaServiceDefinition, streamMethods } from '../../../proto/codec.js';
 
 const FRAME = Buffer.alloc(64 << 10);
@@ -27,13 +27,13 @@ describe('node stream', () => {
         error === null ? resolve(bound) : reject(error),
       );
     });
-    const counters = { framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
+    const counters = createStreamCounters();
     let downs = 0;
     let stream: NodeStream | undefined;
     await new Promise<void>((resolve) => {
       const events = {
         onUp: () => {
-          for (let i = 0; i < WINDOW_FRAMES; i++) stream?.send(FRAME);
+          for (let i = 0; i < WINDOW_FRAMES; i++) stream?.send(FRAME, 1);
         },
         onDown: () => {
           downs++;
@@ -41,7 +41,7 @@ describe('node stream', () => {
         },
         onFrame: () => {
           if (counters.bytesReceived * FRAME.length > 3 * OVERRUN_BYTES) resolve();
-          else stream?.send(FRAME);
+          else stream?.send(FRAME, 1);
         },
         onDrain: unused,
       };

@@ -101,6 +101,8 @@ describe('core loop', () => {
     loop.push(message('a'));
     assert.deepEqual(performed, ['a/1', 'a/2', 'b/1', 'b/2']);
     assert.equal(loop.stats().queueLengthMax, 1);
+    loop.resetPeaks();
+    assert.equal(loop.stats().queueLengthMax, 0, 'forgotten, so that a later window has a highest value of its own');
     await nextTurn();
     assert.deepEqual(core.seen, ['a', 'b', 'turnEnd']);
     loop.close();

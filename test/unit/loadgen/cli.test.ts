@@ -93,9 +93,11 @@ describe('command line', () => {
 
     it('refuses what is no result of this version', async () => {
       const good = saveThroughputs('good', [100]);
-      const old = save('old', { schemaVersion: SCHEMA_VERSION - 1, points: [] });
+      const old = save('old', { schemaVersion: 2, points: [] });
+      const future = save('future', { schemaVersion: SCHEMA_VERSION + 1, points: [] });
       for (const [place, complaint] of [
-        [old, new RegExp(`compare: .*old.*schema version ${SCHEMA_VERSION}`)],
+        [old, new RegExp(`compare: .*old.*schema version 3 or ${SCHEMA_VERSION}`)],
+        [future, new RegExp(`compare: .*future.*schema version 3 or ${SCHEMA_VERSION}`)],
         [path.join(directory, 'nowhere'), /compare: cannot read .*nowhere/],
       ] as const) {
         const { exitCode, stdout, stderr } = await command('compare', good, place);
@@ -131,7 +133,7 @@ describe('command line', () => {
   for (const [name, words] of [
     ['run', ['Open loop:', '--rate 2000/s', '--workers load-a:7500', '--otlp http://', 'worker-main.js']],
     ['sweep', ['Windows:', 'list of sessions per process', '--goal']],
-    ['study', ['Tracing:', '0.0002 without', 'npm start']],
+    ['study', ['Attribution and tracing:', '0.0002 without', 'npm start']],
     ['report', ['result.json', '--baseline']],
     ['compare', ['fewer than 3 iterations', '--json']],
     ['calibrate', ['--scheduling normal', 'Takes less than 20 s']],

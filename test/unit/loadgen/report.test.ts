@@ -14,6 +14,7 @@ import { mean } from '../../../loadgen/outcome/statistics.js';
 import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan.js';
 import { composeReport } from '../../../loadgen/report/content.js';
 import { renderMarkdown } from '../../../loadgen/report/markdown.js';
+import { renderHtml } from '../../../loadgen/report/page/html.js';
 import { renderTerminal } from '../../../loadgen/report/table.js';
 import { samplePoint, sampleResult } from './sample-result.js';
 
@@ -146,10 +147,28 @@ describe('baseline', () => {
     try {
       assert.throws(() => readResult(directory), /--baseline: cannot read/);
       writeFileSync(file, '{"schemaVersion":99,"points":[]}');
-      assert.throws(() => readResult(directory), /no result of schema version 3/);
+      assert.throws(() => readResult(directory), /no result of schema version 3 or 4/);
       const saved = sampleResult([samplePoint(2, [100])]);
       writeFileSync(file, JSON.stringify(saved));
       assert.deepEqual(readResult(directory), JSON.parse(JSON.stringify(saved)));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('reads a result of version 3, which had no diagnostics, and reports it without them', () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-report-'));
+    const { diagnostics: _1, diagnosticsMissing: _2, machineLoad: _3, ...point } = samplePoint(2, [100]);
+    const old = { ...sampleResult([]), schemaVersion: 3, points: [point] };
+    try {
+      writeFileSync(path.join(directory, 'result.json'), JSON.stringify(old));
+      const result = readResult(directory);
+      const none = { diagnostics: [], diagnosticsMissing: [], machineLoad: null };
+      assert.deepEqual(result.points, [{ ...JSON.parse(JSON.stringify(point)), ...none }]);
+      const { tables, facts } = composeReport(result, null);
+      assert.ok(!tables.some(({ title }) => title.startsWith('Processes at')));
+      assert.ok(!facts.some(([name]) => name === 'missing' || name === 'runnable'));
+      assert.doesNotMatch(renderHtml(result, null), /process-figures/);
     } finally {
       rmSync(directory, { recursive: true });
     }

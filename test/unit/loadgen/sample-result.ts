@@ -6,6 +6,7 @@ import { parsePlan, SCHEMA_VERSION, SWEEP_DEFAULTS } from '../../../loadgen/plan
 import { createHistogram, encodeHistogram } from '../../../loadgen/worker/histograms.js';
 import { TimelineRecorder } from '../../../loadgen/worker/timeline-recorder.js';
 import type { GeneratorHealth, PhaseResult } from '../../../proto/gen/curpho/v1/load_worker.js';
+import { sampleClientSnapshot } from '../../support/sample-snapshot.js';
 
 /** A generator that kept up. */
 export const SAMPLE_HEALTH: GeneratorHealth = {
@@ -48,6 +49,8 @@ export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResul
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    timeLines: [],
+    diagnostics: sampleClientSnapshot(0),
     ...changes,
   };
 }
@@ -73,6 +76,7 @@ export function sampleResult(points: PointResult[], changes: Partial<RunResult> 
     warmup: { streams: 16, ms: 10_000, operations: 1, errors: 0, verification: { checked: 1, wrong: 0, examples: [] } },
     order: [],
     points,
+    findings: [],
     viewChanges: 0,
     goalMet: null,
     interrupted: false,

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { DiagnosticsSnapshot } from "./diagnostics.js";
 
 export const protobufPackage = "curpho.v1";
 
@@ -63,6 +64,8 @@ export interface PlanRequest {
   otlpUrl: string;
   /** Share of operations that are traced. */
   traceRatio: number;
+  /** Every so manieth operation has a time line; 0 for none. */
+  attributeEvery: number;
 }
 
 /** Arrivals that do not wait for answers. */
@@ -221,6 +224,16 @@ export interface PhaseResult {
   spansDropped: number;
   /** Spans that it delivered. */
   spansExported: number;
+  /** The process in the window, and nothing of what came before or after. */
+  diagnostics:
+    | DiagnosticsSnapshot
+    | undefined;
+  /**
+   * By class, in the order of the histograms: rows of 32-bit floats, least significant byte first. Path (0 fast, 1 slow,
+   * 2 weak), whose answer was the last that was needed (0 a replica's, 1 a witness's), its index, the latency, and the
+   * time in each stage, microseconds.
+   */
+  timeLines: Uint8Array[];
 }
 
 export interface PhaseResult_SlowReasonsEntry {
@@ -323,6 +336,7 @@ function createBasePlanRequest(): PlanRequest {
     openLoop: undefined,
     otlpUrl: "",
     traceRatio: 0,
+    attributeEvery: 0,
   };
 }
 
@@ -375,6 +389,9 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     }
     if (message.traceRatio !== 0) {
       writer.uint32(129).double(message.traceRatio);
+    }
+    if (message.attributeEvery !== 0) {
+      writer.uint32(136).uint32(message.attributeEvery);
     }
     return writer;
   },
@@ -520,6 +537,14 @@ export const PlanRequest: MessageFns<PlanRequest> = {
             message.traceRatio = reader.double();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.attributeEvery = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -555,6 +580,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
       : undefined;
     message.otlpUrl = object.otlpUrl ?? "";
     message.traceRatio = object.traceRatio ?? 0;
+    message.attributeEvery = object.attributeEvery ?? 0;
     return message;
   },
 };
@@ -1426,6 +1452,8 @@ function createBasePhaseResult(): PhaseResult {
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    diagnostics: undefined,
+    timeLines: [],
   };
 }
 
@@ -1484,6 +1512,12 @@ export const PhaseResult: MessageFns<PhaseResult> = {
     }
     if (message.spansExported !== 0) {
       writer.uint32(144).uint64(message.spansExported);
+    }
+    if (message.diagnostics !== undefined) {
+      DiagnosticsSnapshot.encode(message.diagnostics, writer.uint32(154).fork()).join();
+    }
+    for (const v of message.timeLines) {
+      writer.uint32(162).bytes(v!);
     }
     return writer;
   },
@@ -1651,6 +1685,22 @@ export const PhaseResult: MessageFns<PhaseResult> = {
             message.spansExported = longToNumber(reader.uint64());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.diagnostics = DiagnosticsSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.timeLines.push(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1708,6 +1758,10 @@ export const PhaseResult: MessageFns<PhaseResult> = {
       : undefined;
     message.spansDropped = object.spansDropped ?? 0;
     message.spansExported = object.spansExported ?? 0;
+    message.diagnostics = (object.diagnostics !== undefined && object.diagnostics !== null)
+      ? DiagnosticsSnapshot.fromPartial(object.diagnostics)
+      : undefined;
+    message.timeLines = object.timeLines?.map((e) => e) || [];
     return message;
   },
 };
