@@ -1,6 +1,7 @@
 // One process's connection to a cluster, put together: the core and its driver, the streams, the acknowledgements over
 // NATS, the coordinator. Holds no rule of its own.
 
+import { ClientStamps } from '../attribution/client-stamps.js';
 import { type ClusterConfig, type CommandId, isNewerConfig } from '../protocol/messages.js';
 import { ClientCore } from '../protocol/session/client-core.js';
 import type { ClientTracer } from '../tracing/client-tracer.js';
@@ -44,6 +45,8 @@ export class ClusterClient implements Client {
   readonly #core: ClientCore;
   readonly #driver: CoreDriver;
   readonly #streams: NodeStreams;
+  /** Null where no operation has a time line. */
+  readonly #stamps: ClientStamps | null;
   #config: ClusterConfig;
   #acks: AckSubscription | null = null;
   #asking = false;
@@ -63,12 +66,15 @@ export class ClusterClient implements Client {
     const timing = { ackWaitUs, aliveEveryUs, retryUs: RETRY_US };
     this.#core = new ClientCore({ clusterId, clientId, config, ...timing, writeSetLimit });
     const clock = (): number => performance.now();
+    const stamps = options.timeLineEvery === 0 ? null : new ClientStamps(options.timeLineEvery);
+    this.#stamps = stamps;
     this.#streams = new NodeStreams({
       clientId,
       config,
       ackTransport: options.ackTransport,
       boundReplica: options.boundReplica,
       clock,
+      onArrival: () => stamps?.onArrival(),
       onInput: (input) => this.#driver.feed(input),
       onResume: () => this.#driver.resume(),
     });
@@ -79,6 +85,7 @@ export class ClusterClient implements Client {
       batchDelayUs: options.batchDelayUs,
       onConfigWanted: (epoch) => this.#onConfigWanted(epoch),
       tracer,
+      stamps,
     });
   }
 
@@ -202,6 +209,7 @@ export class ClusterClient implements Client {
       natsUrl,
       clusterId,
       clientId: this.clientId,
+      onArrival: () => this.#stamps?.onArrival(),
       onBatch: (batch) => this.#driver.feed({ kind: 'acks', batch }),
     });
   }

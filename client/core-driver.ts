@@ -2,6 +2,7 @@
 // one turn of the event loop leaves together at its end. Holds operations back while the core or a stream pushes back.
 // Knows nothing of gRPC, NATS or of how operations are stated.
 
+import type { ClientStamps } from '../attribution/client-stamps.js';
 import { type Answer, type ClientInput, type ClientOutput, type SessionToken, unreachable } from '../protocol/core.js';
 import { EpochStatus } from '../protocol/messages.js';
 import { SlotTable } from '../protocol/slot-table.js';
@@ -33,6 +34,8 @@ export interface DriverOptions {
   onConfigWanted: (epoch: number) => void;
   /** Null where nothing is traced. */
   tracer: ClientTracer | null;
+  /** Null where no operation has a time line. */
+  stamps: ClientStamps | null;
 }
 
 /** One per client process. */
@@ -45,6 +48,7 @@ export class CoreDriver implements CallOwner {
   private readonly batchDelayMs: number;
   private readonly onConfigWanted: (epoch: number) => void;
   private readonly tracer: ClientTracer | null;
+  private readonly stamps: ClientStamps | null;
   private readonly outputs: ClientOutput[] = [];
   private readonly calls = new SlotTable<PendingCall>();
   /** Sessions whose calls wait. */
@@ -81,6 +85,7 @@ export class CoreDriver implements CallOwner {
     this.batchDelayMs = options.batchDelayUs / 1000;
     this.onConfigWanted = options.onConfigWanted;
     this.tracer = options.tracer;
+    this.stamps = options.stamps;
     this.wheel = new DeadlineWheel(options.clock());
     this.idleTicker = setInterval(() => this.feed({ kind: 'tick' }), IDLE_TICK_MS);
     this.idleTicker.unref();
@@ -116,7 +121,9 @@ export class CoreDriver implements CallOwner {
       this.inbox.push(input);
       return;
     }
+    if (this.stamps !== null) noteAnswers(this.stamps, input);
     this.step(input);
+    this.stamps?.onStepped();
     this.armTurn();
   }
 
@@ -131,6 +138,7 @@ export class CoreDriver implements CallOwner {
       return;
     }
     if (this.tracer !== null) call.trace = this.tracer.begin(call.operation, call.session.id, traceparent);
+    if (this.stamps !== null) call.stamped = this.stamps.begin();
     call.number = this.calls.add(call);
     this.bytes += call.bytes;
     this.wheel.add(call);
@@ -253,7 +261,7 @@ export class CoreDriver implements CallOwner {
       session: session.id,
       call: call.number,
       operation: call.operation,
-      isTraced: call.trace !== null,
+      isTraced: call.trace !== null || call.stamped !== null,
     });
     if (this.refusedCall === call.number) {
       call.taken = false;
@@ -286,10 +294,12 @@ export class CoreDriver implements CallOwner {
     switch (output.kind) {
       case 'session':
         if (this.tracer !== null) output.frame.trace = this.tracer.traceSession(output.frame);
+        if (this.stamps !== null) output.frame.trace = this.stamps.stamp(output.frame.trace);
         this.sender.sendSession(output.to, output.frame);
         break;
       case 'record':
         if (this.tracer !== null) output.frame.trace = this.tracer.traceRecord(output.frame);
+        if (this.stamps !== null) output.frame.trace = this.stamps.stamp(output.frame.trace);
         this.sender.sendRecord(output.to, output.frame);
         break;
       case 'attempt':
@@ -330,18 +340,22 @@ export class CoreDriver implements CallOwner {
     call.session.seq = seq;
     if (call.session.unnumbered === call) call.session.unnumbered = null;
     if (call.trace !== null) this.tracer?.onNumbered(call.trace, call.session.id, seq);
+    if (call.stamped !== null) this.stamps?.onLeaving(call.stamped);
     call.onNumbered(seq);
   }
 
   private onAttempt(number: number, nonce: number): void {
     const call = this.calls.get(number);
-    if (call !== undefined && call.trace !== null) this.tracer?.onAttempt(call.trace, nonce);
+    if (call === undefined) return;
+    if (call.trace !== null) this.tracer?.onAttempt(call.trace, nonce);
+    if (call.stamped !== null) this.stamps?.onLeaving(call.stamped);
   }
 
   private onCompleted(number: number, answer: Answer): void {
     const call = this.calls.get(number);
     if (call === undefined) return;
     if (call.trace !== null) this.tracer?.onCompleted(call.trace, answer);
+    if (call.stamped !== null) call.timeLine = this.stamps?.complete(call.stamped) ?? null;
     if (call.onCompleted(answer)) this.settle(call);
   }
 
@@ -447,6 +461,7 @@ export class CoreDriver implements CallOwner {
     if (this.blocked.size > 0) this.admitWaiting();
     this.step({ kind: 'turnEnd' });
     this.tracer?.onTurnSent();
+    this.stamps?.onTurn();
     if (this.waits.size > 0) this.waits.wake();
   };
 
@@ -478,4 +493,11 @@ export class CoreDriver implements CallOwner {
     if (this.openEpoch > 0) this.epochChanges++;
     this.openEpoch = epoch;
   }
+}
+
+/** What brings answers. Whatever else an input is, nothing that completes by it has a time line. */
+function noteAnswers(stamps: ClientStamps, input: ClientInput): void {
+  if (input.kind === 'session') stamps.onAnswers('replica', input.frame.replica, input.frame.trace);
+  else if (input.kind === 'record') stamps.onAnswers('witness', input.frame.witness, input.frame.trace);
+  else if (input.kind === 'acks') stamps.onAnswers('replica', input.batch.replica, input.batch.trace);
 }

@@ -24,6 +24,8 @@ export interface CheckedOptions {
   boundReplica: string | null;
   /** Null where nothing is traced. */
   tracing: ClientTracing | null;
+  /** Every so manieth operation has a time line; 0 for none. */
+  timeLineEvery: number;
 }
 
 /** Checks what `connect` was given. Fails with `INVALID_ARGUMENT` naming the option. */
@@ -42,6 +44,7 @@ export function checkConnectOptions(options: ConnectOptions): CheckedOptions {
     writeSetLimit: checkWhole('writeSetLimit', options.writeSetLimit ?? 1024, 1, 1 << 20),
     batchDelayUs: checkRange('batchDelayUs', options.batchDelayUs ?? 0, 0, 1_000_000),
     boundReplica: options.boundReplica ?? null,
+    timeLineEvery: checkWhole('timeLineEvery', options.timeLineEvery ?? 0, 0, 1 << 20),
     tracing: options.tracing === undefined ? null : checkTracing(options.tracing),
   };
 }

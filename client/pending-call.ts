@@ -1,6 +1,8 @@
 // The record of one operation from the caller's word to its answer: where it stands, when it expires and who is told.
 // Knows nothing of the core, of frames or of queues; the driver moves it.
 
+import type { StampedOperation } from '../attribution/client-stamps.js';
+import type { TimeLine } from '../attribution/stages.js';
 import type { AckLevel, Answer, Operation } from '../protocol/core.js';
 import type { CommandId } from '../protocol/messages.js';
 import type { TracedOperation } from '../tracing/client-tracer.js';
@@ -62,6 +64,10 @@ export abstract class PendingCall implements Timed {
   settled = false;
   /** Where it is traced. */
   trace: TracedOperation | null = null;
+  /** Where it is to have a time line. */
+  stamped: StampedOperation | null = null;
+  /** That time line, from its completion on. */
+  timeLine: TimeLine | null = null;
   deadlineMs: number;
   wheelPrevious: Timed | null = null;
   wheelNext: Timed | null = null;
@@ -99,7 +105,7 @@ export abstract class PendingCall implements Timed {
 }
 
 /** A call that is answered once. `shape` turns the core's answer into the caller's. */
-export class PromisedCall<Outcome> extends PendingCall {
+export class PromisedCall<Outcome extends Answered> extends PendingCall {
   readonly promise: Promise<Outcome>;
   private resolve!: (outcome: Outcome) => void;
   private reject!: (error: ClientError) => void;
@@ -115,7 +121,9 @@ export class PromisedCall<Outcome> extends PendingCall {
   }
 
   override onCompleted(answer: Answer): boolean {
-    this.resolve(this.shape(answer, this.session.id));
+    const outcome = this.shape(answer, this.session.id);
+    if (this.timeLine !== null) outcome.timeLine = this.timeLine;
+    this.resolve(outcome);
     return true;
   }
 
@@ -147,7 +155,9 @@ export class WeakWriteCall extends PendingCall {
   }
 
   override onCompleted(answer: Answer): boolean {
-    this.progress.reach('local', toAnswered(answer));
+    const answered = toAnswered(answer);
+    if (this.timeLine !== null) answered.timeLine = this.timeLine;
+    this.progress.reach('local', answered);
     return this.progress.level === 'committed';
   }
 

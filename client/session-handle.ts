@@ -20,6 +20,7 @@ import { toCompareAndSetOutcome, toGetOutcome, toScanOutcome, toWriteOutcome } f
 import { type CallStart, PromisedCall, type SessionState, WeakWriteCall } from './pending-call.js';
 import { encodeSessionToken } from './session-token.js';
 import type {
+  Answered,
   BatchWrite,
   BytesLike,
   CallOptions,
@@ -142,7 +143,7 @@ export class SessionHandle implements Session {
     }
   }
 
-  #begin<Outcome>(
+  #begin<Outcome extends Answered>(
     operation: Operation,
     options: CallOptions | undefined,
     shape: (answer: Answer, session: number) => Outcome,

@@ -2,6 +2,7 @@
 // them live in the other files of this room; the rules they obey live in protocol/session.
 
 import type { Tracer } from '@opentelemetry/api';
+import type { TimeLine } from '../attribution/stages.js';
 import type { AckLevel, SessionToken, SlowReason } from '../protocol/core.js';
 import type { CommandId } from '../protocol/messages.js';
 
@@ -36,6 +37,8 @@ export interface Answered {
   epoch: number;
   /** Log slot of the write, or version of what was read; 0 for a weak write that is not committed yet or, rarely, without word of it. */
   slot: number;
+  /** Where its time went; only for the share of operations that `ConnectOptions.timeLineEvery` asks for. */
+  timeLine?: TimeLine;
 }
 
 /** Answer of a strong write. */
@@ -165,6 +168,11 @@ export interface ConnectOptions {
   boundReplica?: string;
   /** Absent, nothing is traced and nothing of OpenTelemetry is loaded. */
   tracing?: ClientTracing;
+  /**
+   * Every so manieth operation, from 1 to 2^20, is answered with a time line: where its time went. 0 (default) for none;
+   * then frames carry nothing for it.
+   */
+  timeLineEvery?: number;
 }
 
 /** How to find out about a write. */

@@ -28,6 +28,7 @@ const worker = await LoadWorker.connect(
     openLoop: rate === 0 ? undefined : { rate, arrivals: 'poisson', inFlightLimit: 10_000, waitingLimit: 100_000 },
     otlpUrl: '',
     traceRatio: 0,
+    attributeEvery: 0,
   },
   async () => new MemoryClient(),
 );

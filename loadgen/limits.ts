@@ -21,3 +21,5 @@ export const RATE_LIMIT = 1_000_000;
 export const IN_FLIGHT_LIMIT = 1_000_000;
 /** Operations of an open loop that wait, per process. */
 export const WAITING_LIMIT = 10_000_000;
+/** Every so manieth operation has a time line, at most this many. */
+export const ATTRIBUTE_EVERY_LIMIT = 1 << 20;

@@ -15,6 +15,7 @@ import {
   UsageError,
 } from './flag-values.js';
 import {
+  ATTRIBUTE_EVERY_LIMIT,
   BATCH_DELAY_US_LIMIT,
   CLIENTS_LIMIT,
   DURATION_MS_LIMIT,
@@ -32,7 +33,7 @@ import { KEYS_LIMIT } from './worker/key-space.js';
 import { VALUE_BYTES_MIN } from './worker/value-codec.js';
 
 /** Version of `result.json`; raised when a field changes its meaning or goes away. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Everything that decides what is measured. Echoed in full in every result. */
 export interface LoadPlan {
@@ -94,6 +95,8 @@ export interface LoadPlan {
   otlpUrl: string | null;
   /** Share of operations that are traced, a fraction; 0 is off. */
   traceRatio: number;
+  /** Every so manieth operation has a time line; 0 for none. */
+  attributeEvery: number;
   /** Conditions that one point has to meet together; empty for none. */
   goal: GoalCondition[];
 }
@@ -140,6 +143,7 @@ export interface RawFlags {
   scheduling?: string;
   otlp?: string;
   traceRatio?: string;
+  attributeEvery?: string;
   goal?: string;
   out?: string;
   json?: boolean;
@@ -169,6 +173,7 @@ export const STUDY_DEFAULTS: PlanDefaults = { ...SWEEP_DEFAULTS, traceRatio: 0.0
 const DURABILITIES = ['memory', 'disk'] as const;
 const OTLP_TRACE_RATIO = 0.01;
 const SETTLE_MS = 1000;
+const ATTRIBUTE_EVERY = 16;
 
 /** Turns flags into a plan. Throws `UsageError` naming the flag and its limits. */
 export function parsePlan(flags: RawFlags, defaults: PlanDefaults): LoadPlan {
@@ -206,6 +211,7 @@ export function parsePlan(flags: RawFlags, defaults: PlanDefaults): LoadPlan {
     scheduling: choice('--scheduling', flags.scheduling, defaultScheduling(), ['batch', 'normal']),
     otlpUrl: flags.otlp === undefined ? null : parseOtlp('--otlp', flags.otlp),
     traceRatio: ratio('--trace-ratio', flags.traceRatio, defaultTraceRatio(flags, defaults)),
+    attributeEvery: whole('--attribute-every', flags.attributeEvery, ATTRIBUTE_EVERY, ATTRIBUTE_EVERY_LIMIT, 0),
     goal: flags.goal === undefined ? [] : parseGoal(flags.goal),
   };
 }

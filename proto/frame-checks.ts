@@ -33,6 +33,8 @@ const OUTCOME_QUERIES_LIMIT = 1024;
 const SHARDS_LIMIT = 65_536;
 /** Trace id, span id and flags. */
 const TRACE_CONTEXT_BYTES = 25;
+/** Frames that one frame may say were taken in. */
+const TAKEN_LIMIT = 1024;
 
 /** A frame that no well-behaved peer sends. Its stream ends with `INVALID_ARGUMENT` and this message. */
 export class FrameError extends Error {
@@ -199,6 +201,7 @@ export function checkSessions(sessions: readonly number[], path: string, field: 
 export function checkTrace(trace: FrameTrace | undefined, path: string): void {
   if (trace === undefined) return;
   checkAtMost(trace.operations.length, FRAME_OPERATIONS_LIMIT, `${path}.trace`, 'operations');
+  checkAtMost(trace.taken.length, TAKEN_LIMIT, `${path}.trace`, 'taken');
   for (const { context } of trace.operations) {
     if (context.length === TRACE_CONTEXT_BYTES) continue;
     throw new FrameError(`${path}.trace.operations.context`, `${TRACE_CONTEXT_BYTES} bytes, not ${context.length}`);

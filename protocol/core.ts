@@ -51,6 +51,8 @@ export type ReplicaInput =
   | { kind: 'admit'; call: number; request: AdmitRequest }
   /** The batch of this number, and with it all before it, would be found again after the end of the process. */
   | { kind: 'persisted'; number: number }
+  /** The disk refused a batch. It is tried again until it is kept; this is said once until then. */
+  | { kind: 'persistRefused' }
   /** The stream to this follower was opened anew: what was sent before may be lost. */
   | { kind: 'peerUp'; replica: number }
   /** The same for the life that is to become a member. */

@@ -2,7 +2,7 @@
 // while it steps and takes the finished frames out when the turn ends.
 
 import { FRAME_BYTES_SOFT_LIMIT, FRAME_OPERATIONS_LIMIT } from './limits.js';
-import type { AckBatch, RecordResponse, SessionResponse } from './messages.js';
+import type { AckBatch, FrameTrace, RecordResponse, SessionResponse } from './messages.js';
 
 /** A frame and how full it is. */
 interface Draft<Frame> {
@@ -40,8 +40,9 @@ export class FrameSet<Frame> {
 
   /** Forgets every frame. */
   clear(): void {
-    this.#open.length = 0;
-    this.#full.length = 0;
+    // Every turn ends here, mostly with nothing to forget; setting a length costs even where it changes nothing.
+    if (this.#open.length > 0) this.#open.length = 0;
+    if (this.#full.length > 0) this.#full.length = 0;
   }
 
   /** Forgets what was meant for a peer that is gone. */
@@ -101,4 +102,9 @@ export function createAckBatch(
   from: { epoch: number; replica: number; commitSlot: number },
 ): AckBatch {
   return { clusterId, ...from, weakAcks: [], commitNotices: [], trace: undefined };
+}
+
+/** What a frame carries outside of what the cores see, with nothing in it yet. */
+export function createFrameTrace(sentUs: number): FrameTrace {
+  return { sentUs, operations: [], turn: 0, stampUs: 0, taken: [] };
 }

@@ -29,10 +29,24 @@ export interface OperationTrace {
   context: Bytes;
 }
 
-/** What tracing adds to a frame outside the cores, which neither read nor set it. */
+/** When a node had a frame of a client. */
+export interface TakenFrame {
+  turn: number;
+  sentUs: number;
+  receivedUs: number;
+  loopUs: number;
+  decodeUs: number;
+  stepUs: number;
+  nodeTurn: number;
+}
+
+/** What tracing and stamping add to a frame outside the cores, which neither read nor set it. */
 export interface FrameTrace {
   sentUs: number;
   operations: OperationTrace[];
+  turn: number;
+  stampUs: number;
+  taken: TakenFrame[];
 }
 
 /** A write as it is numbered, ordered, kept and executed. `ackedThrough` is not part of the payload (B3). */

@@ -12,6 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Answer, Operation } from '../protocol/core.js';
+import { createFrameTrace } from '../protocol/frames.js';
 import type { AckBatch, Bytes, FrameTrace, RecordRequest, SessionRequest } from '../protocol/messages.js';
 import { Attribute, DB_SYSTEM, StageSpan } from './names.js';
 import { addSpan, addStage, beginSpan, describeSkew, failSpan } from './spans.js';
@@ -270,7 +271,7 @@ export class ClientTracer {
     operation: TracedOperation,
     name: { nonce: number; session: number; seq: number },
   ): FrameTrace {
-    const into = trace ?? { sentUs: wallUs(), operations: [] };
+    const into = trace ?? createFrameTrace(wallUs());
     into.operations.push({ ...name, context: operation.context });
     // What leaves in later turns are resends and second attempts; they show as spans of whoever gets them.
     if (operation.sentFromUs > 0) return into;

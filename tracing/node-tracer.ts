@@ -3,6 +3,7 @@
 // the business of each role's traced-frames.ts.
 
 import { type Attributes, type Link, type Span, type SpanContext, SpanKind, type Tracer } from '@opentelemetry/api';
+import { createFrameTrace } from '../protocol/frames.js';
 import type { FrameTrace, OperationTrace } from '../protocol/messages.js';
 import { Attribute, type NodeSpanName, StageSpan } from './names.js';
 import { addStage, beginSpan, describeSkew, failSpan } from './spans.js';
@@ -155,7 +156,7 @@ export class NodeTracer {
     attributes: Attributes,
     context: SpanContext = operation.span.spanContext(),
   ): FrameTrace {
-    const into = trace ?? { sentUs: wallUs(), operations: [] };
+    const into = trace ?? createFrameTrace(wallUs());
     const { nonce, session, seq } = operation;
     operation.answeredUs = into.sentUs;
     operation.attributes = attributes;

@@ -14,6 +14,8 @@ export interface AckSubscriptionOptions {
   natsUrl: string;
   clusterId: string;
   clientId: number;
+  /** A message was read and is not decoded yet. */
+  onArrival: () => void;
   onBatch: (batch: AckBatch) => void;
 }
 
@@ -61,6 +63,7 @@ export class AckSubscription {
   private onMessage(error: Error | null, message: Msg): void {
     if (error !== null || this.closed) return;
     let batch: AckBatch;
+    this.options.onArrival();
     try {
       batch = decodeAckBatch(message.data);
     } catch {

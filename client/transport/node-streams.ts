@@ -25,6 +25,8 @@ export interface NodeStreamsOptions {
   boundReplica: string | null;
   /** Monotonic milliseconds. */
   clock: () => number;
+  /** A frame was read and is not decoded yet. */
+  onArrival: () => void;
   onInput: (input: ClientInput) => void;
   /** Congestion is over. */
   onResume: () => void;
@@ -162,12 +164,14 @@ export class NodeStreams implements FrameSender {
   }
 
   private onSessionFrame(index: number, bytes: Buffer): void {
+    this.options.onArrival();
     const frame = decodeSessionResponse(bytes);
     if (frame.pong !== 0) this.bound.onPong(index, frame.pong);
     this.options.onInput({ kind: 'session', frame });
   }
 
   private onRecordFrame(bytes: Buffer): void {
+    this.options.onArrival();
     this.options.onInput({ kind: 'record', frame: decodeRecordResponse(bytes) });
   }
 

@@ -61,7 +61,8 @@ function addClusterFlags(command: Command): void {
 function addTraceFlags(command: Command, defaults: PlanDefaults): void {
   const otherwise = defaults.traceRatio === 0 ? 'none without' : `${defaults.traceRatio} without`;
   command
-    .optionsGroup('Tracing:')
+    .optionsGroup('Attribution and tracing:')
+    .option('--attribute-every <n>', 'every so manieth operation says where its time went; 0 for none (default 16)')
     .option('--otlp <url>', 'OTLP/gRPC endpoint that gets the spans, such as http://127.0.0.1:4317')
     .option('--trace-ratio <fraction>', `share of traced operations (default 0.01 with --otlp, ${otherwise})`);
 }

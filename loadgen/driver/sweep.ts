@@ -11,6 +11,7 @@ import type {
   PhaseResult,
   PlanRequest,
 } from '../../proto/gen/curpho/v1/load_worker.js';
+import { describeFindings } from '../outcome/findings.js';
 import {
   addVerifications,
   type PointResult,
@@ -136,6 +137,7 @@ async function measureWith(
     warmup: sweep.warmup,
     order: sweep.order,
     points,
+    findings: describeFindings(points),
     viewChanges: sweep.viewChanges,
     goalMet: judgeGoal(plan, points),
     interrupted: doors.signal.aborted,
@@ -353,6 +355,7 @@ function planRequests(
     openLoop: rate === null ? undefined : { rate: rate / clients, arrivals, inFlightLimit, waitingLimit },
     otlpUrl,
     traceRatio: plan.traceRatio,
+    attributeEvery: plan.attributeEvery,
   }));
 }
 

@@ -1,8 +1,9 @@
 // Puts a comparison into words and rows: what was shown, what was not, and what an interval cannot know. Knows no file
 // and no output format.
 
-import type { ReportContent, ReportTable } from '../report/content.js';
+import type { ReportContent } from '../report/content.js';
 import { formatChange, formatCount, formatMs, formatShare } from '../report/format.js';
+import type { ReportTable } from '../report/report-table.js';
 import {
   CHANGE_LEAST,
   type Comparison,

@@ -48,6 +48,7 @@ const WEIGHTS: Record<keyof LoadPlan, Weight> = {
   durability: (plan) => (plan.target === null ? (plan.durability ?? 'memory') : undefined),
   scheduling: 'equal',
   traceRatio: 'equal',
+  attributeEvery: 'equal',
   otlpUrl: 'free',
   goal: 'free',
 };

@@ -8,6 +8,7 @@ import type { OpenLoopCounts, PhaseResult } from '../../proto/gen/curpho/v1/load
 import { decodeHistogram, mergeHistograms } from '../worker/histograms.js';
 import { judgeGenerator, type SelfCheckVerdict } from '../worker/self-check.js';
 import type { OperationClass } from '../worker/workload.js';
+import { attribute, type ClassAttribution, type StageSummary } from './attribution.js';
 import type { GoalFigures } from './goal.js';
 import { median, spread, trend } from './statistics.js';
 import { mergeTimelines, type Timeline } from './timeline.js';
@@ -125,6 +126,14 @@ export interface PointResult {
   /** Share of reads that found a value; null if there were no reads. */
   foundShare: number | null;
   selfCheck: SelfCheckVerdict;
+  /** Where the operations of each class spent their time; no stages where none had a time line. */
+  stages: Record<OperationClass, StageSummary[]>;
+  /** How much of the median operation's time lies under a stage; null where none had a time line. */
+  coverageAtMedian: Record<OperationClass, number | null>;
+  /** Operations with a time line. */
+  attributed: Record<OperationClass, number>;
+  /** How often the answer that an operation waited for last came from a witness. */
+  witnessLastShare: Record<OperationClass, number | null>;
   /** Services of a local cluster; empty for an existing one. */
   processes: ProcessShare[];
 }
@@ -182,6 +191,7 @@ export function summarizePoint(
     unknown: total((result) => result.unknown),
     ...summarizeVerification(results),
     selfCheck: judgePoint(results, throughputs),
+    ...attributePoint(results),
     processes,
   };
 }
@@ -298,6 +308,20 @@ function summarizeVerification(
   const verification = addVerifications(results);
   const found = results.reduce((sum, result) => sum + (result.verification?.found ?? 0), 0);
   return { verified: verification.wrong === 0, verification, foundShare: share(found, verification.checked) };
+}
+
+function attributePoint(
+  results: readonly PhaseResult[],
+): Pick<PointResult, 'stages' | 'coverageAtMedian' | 'attributed' | 'witnessLastShare'> {
+  const classes: Record<OperationClass, ClassAttribution | null> = byClass((_, index) =>
+    attribute(results.map(({ timeLines }) => timeLines[index] ?? NO_BYTES)),
+  );
+  return {
+    stages: byClass((name) => classes[name]?.stages ?? []),
+    coverageAtMedian: byClass((name) => classes[name]?.coverageAtMedian ?? null),
+    attributed: byClass((name) => classes[name]?.operations ?? 0),
+    witnessLastShare: byClass((name) => classes[name]?.witnessShare ?? null),
+  };
 }
 
 function ackShare(results: readonly PhaseResult[]): PointResult['ackShare'] {

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { STAGES } from '../../attribution/stages.js';
 import { UsageError } from '../flag-values.js';
 import { SCHEMA_VERSION } from '../plan.js';
 import { ARRIVAL_PATTERNS } from '../worker/arrivals.js';
@@ -82,6 +83,17 @@ const selfCheck = z.object({
   reasons: z.array(text),
 });
 
+const stage = z.object({
+  name: z.enum([...STAGES, 'unattributed']),
+  count,
+  p50Us: number,
+  p99Us: number,
+  shareOfMedian: number,
+  shareOfSlowest: number,
+  medianUs: number,
+  slowestUs: number,
+});
+
 const point = z.object({
   clients: positive,
   threads: positive,
@@ -107,6 +119,10 @@ const point = z.object({
   verification,
   foundShare: maybe,
   selfCheck,
+  stages: byClass(z.array(stage)),
+  coverageAtMedian: byClass(maybe),
+  attributed: byClass(count),
+  witnessLastShare: byClass(maybe),
   processes: z.array(z.object({ role: text, name: text, pid: count, cpuShare: number, rssBytes: number })),
 });
 
@@ -141,6 +157,7 @@ const plan = z.object({
   scheduling: z.enum(['batch', 'normal']),
   otlpUrl: text.nullable(),
   traceRatio: number,
+  attributeEvery: count,
   goal: z.array(z.object({ metric: z.enum(GOAL_METRICS), operator: z.enum(GOAL_OPERATORS), bound: number })),
 });
 
@@ -162,6 +179,7 @@ const runResult: z.ZodType<RunResult> = z.object({
   warmup: z.object({ streams: count, ms: number, operations: count, errors: count, verification }),
   order: z.array(z.object({ iteration: positive, threads: positive })),
   points: z.array(point),
+  findings: z.array(text),
   viewChanges: count,
   goalMet: z.boolean().nullable(),
   interrupted: z.boolean(),

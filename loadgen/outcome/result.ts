@@ -43,6 +43,8 @@ export interface RunResult {
   order: Window[];
   /** In the order of the plan. */
   points: PointResult[];
+  /** What the figures say, as sentences. */
+  findings: string[];
   /** Epochs after the first that a client saw open. */
   viewChanges: number;
   /** Whether some point met all conditions of the goal; null without a goal. */

@@ -34,6 +34,7 @@ function listFlags(plan: LoadPlan): [string, string | number | true][] {
     ['--scheduling', plan.scheduling],
     ['--otlp', plan.otlpUrl],
     ['--trace-ratio', plan.traceRatio],
+    ['--attribute-every', plan.attributeEvery],
     ['--goal', plan.goal.length === 0 ? null : describeGoal(plan.goal).replaceAll(', ', ',')],
   ];
   return flags.flatMap(([flag, value]) => (value === null || value === false ? [] : [[flag, value]]));

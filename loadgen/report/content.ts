@@ -8,15 +8,10 @@ import type { RunResult } from '../outcome/result.js';
 import { STUDY_WEAK_P50_MS_MAX, studyRow } from '../outcome/seed-study.js';
 import type { LoadPlan } from '../plan.js';
 import { commandLinePieces } from './command-line.js';
+import { stagesChart } from './figures/stages.js';
 import { formatChange, formatCount, formatMib, formatMs, formatShare } from './format.js';
+import type { ReportTable } from './report-table.js';
 import { describeCheck, judgeRun } from './verdict.js';
-
-/** A table: a title, column heads and rows of text. */
-export interface ReportTable {
-  title: string;
-  heads: string[];
-  rows: string[][];
-}
 
 /** Everything a report says. */
 export interface ReportContent {
@@ -29,7 +24,13 @@ export interface ReportContent {
 
 /** Puts a result into words; `baseline` is an earlier result to compare with. */
 export function composeReport(result: RunResult, baseline: RunResult | null): ReportContent {
-  const optional = [openLoopTable(result), slowPathTable(result), processTable(result), workerTable(result)];
+  const optional = [
+    stagesChart(result)?.table ?? null,
+    openLoopTable(result),
+    slowPathTable(result),
+    processTable(result),
+    workerTable(result),
+  ];
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
   for (const table of optional) if (table !== null) tables.push(table);
   const facts = describeRun(result);
@@ -49,6 +50,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
     });
     for (const difference of comparison.differences) facts.push(['not alike', difference]);
   }
+  for (const finding of result.findings) facts.push(['finding', finding]);
   return { verdict: judgeRun(result).flatMap(describeCheck), tables, facts };
 }
 

@@ -1,6 +1,7 @@
 // A report for pasting: `report.md`, with the facts of the terminal table. What is said comes from content.ts.
 
-import type { ReportContent, ReportTable } from './content.js';
+import type { ReportContent } from './content.js';
+import type { ReportTable } from './report-table.js';
 
 /** The report as Markdown. */
 export function renderMarkdown(content: ReportContent): string {

@@ -2,7 +2,8 @@
 
 import Table from 'cli-table3';
 
-import type { ReportContent, ReportTable } from './content.js';
+import type { ReportContent } from './content.js';
+import type { ReportTable } from './report-table.js';
 
 /** The report as text, without colours. */
 export function renderTerminal(content: ReportContent): string {

@@ -74,7 +74,7 @@ export class OperationLane<S extends Stream> {
   #keyIndex = 0;
   #serial = 0;
   #startMs = 0;
-  /** Kept for the history only: `#startMs` may lie before the operation existed. */
+  /** When it was issued: `#startMs` may lie before the operation existed. */
   #invokeMs = 0;
   #value: Buffer | null = null;
   #weakWrite: WeakWrite | null = null;
@@ -92,7 +92,7 @@ export class OperationLane<S extends Stream> {
     this.#classIndex = workload.classIndex;
     this.#keyIndex = workload.keyIndex;
     this.#startMs = startMs;
-    if (this.#doors.history !== null) this.#invokeMs = this.#doors.now();
+    this.#invokeMs = this.#doors.now();
     try {
       if ((this.#classIndex & 1) === 1) this.#issueWrite();
       else this.#issueRead();
@@ -160,7 +160,7 @@ export class OperationLane<S extends Stream> {
   readonly #endFailed = (): void => this.#owner.onFailed(this);
 
   #end(nowMs: number, answered: Answered): void {
-    this.#doors.recorder.completed(this.#classIndex, this.#startMs, nowMs, answered);
+    this.#doors.recorder.completed(this.#classIndex, this.#startMs, nowMs, answered, this.#invokeMs);
     this.#owner.onAnswered(this, nowMs, nowMs - this.#startMs);
   }
 

@@ -5,6 +5,7 @@
 import type { Answered } from '../../client/types.js';
 import type { PhaseResult } from '../../proto/gen/curpho/v1/load_worker.js';
 import { LATENCY_US_MAX, LatencyCounts } from './histograms.js';
+import { TimeLineRows } from './time-lines.js';
 import { bucketMsOf, TimelineRecorder } from './timeline-recorder.js';
 import type { ClassIndex } from './workload.js';
 
@@ -20,6 +21,7 @@ export type Recording = Pick<
   | 'errorCodes'
   | 'timeline'
   | 'timelineBucketMs'
+  | 'timeLines'
 >;
 
 /**
@@ -47,6 +49,8 @@ export class Recorder {
   /** By class of operation. */
   readonly #latencies = [0, 1, 2, 3].map(() => new LatencyCounts(3));
   readonly #timeline = new TimelineRecorder();
+  /** By class of operation. */
+  readonly #timeLines = [0, 1, 2, 3].map(() => new TimeLineRows());
 
   /** Starts over with a window [from, to), milliseconds of `performance.now()`; an end may be infinitely far. */
   open(fromMs: number, toMs: number, basis: LatencyBasis = 'completion'): void {
@@ -60,6 +64,7 @@ export class Recorder {
     this.#unknown = 0;
     this.#errorCodes = {};
     for (const latency of this.#latencies) latency.reset();
+    for (const rows of this.#timeLines) rows.reset();
     this.#timeline.open(fromMs, bucketMsOf(toMs - fromMs < Number.POSITIVE_INFINITY ? toMs - fromMs : 0));
   }
 
@@ -73,7 +78,8 @@ export class Recorder {
     return this.#errors + this.#unknown;
   }
 
-  completed(classIndex: ClassIndex, startMs: number, nowMs: number, answered: Answered): void {
+  /** `issuedMs` lies later than `startMs` where an operation was not issued when its time had come. */
+  completed(classIndex: ClassIndex, startMs: number, nowMs: number, answered: Answered, issuedMs = startMs): void {
     if (this.#isWithin(nowMs)) {
       this.#operations++;
       this.#timeline.completed(nowMs);
@@ -81,7 +87,9 @@ export class Recorder {
     const atMs = this.#basis === 'intended' ? startMs : nowMs;
     if (!this.#isWithin(atMs)) return;
     const latencyUs = Math.min(Math.round((nowMs - startMs) * 1000), LATENCY_US_MAX);
-    const isFast = answered.path === 'fast';
+    const { timeLine, path } = answered;
+    const isFast = path === 'fast';
+    if (timeLine !== undefined) this.#timeLines[classIndex]?.record(path, (nowMs - issuedMs) * 1000, timeLine);
     this.#latencies[classIndex]?.record(latencyUs);
     this.#timeline.latency(atMs, latencyUs, classIndex < 2, isFast);
     if (isFast) this.#fast++;
@@ -106,6 +114,7 @@ export class Recorder {
       unknown: this.#unknown,
       errorCodes: this.#errorCodes,
       ...this.#timeline.result(),
+      timeLines: this.#timeLines.map((rows) => rows.encode()),
     };
   }
 

@@ -10,6 +10,7 @@ import type {
 import { VALUE_BYTES_LIMIT } from '../../protocol/limits.js';
 import { parseChoice, parseOtlp, parseTarget, UsageError } from '../flag-values.js';
 import {
+  ATTRIBUTE_EVERY_LIMIT,
   BATCH_DELAY_US_LIMIT,
   CLIENTS_LIMIT,
   DURATION_MS_LIMIT,
@@ -55,6 +56,7 @@ export function checkPlan(plan: PlanRequest, historyFile: string | null): void {
   if (plan.openLoop !== undefined) checkOpenLoop(plan.openLoop);
   checkText('otlp_url', plan.otlpUrl);
   if (plan.otlpUrl !== '') parseOtlp('otlp_url', plan.otlpUrl);
+  checkWhole('attribute_every', plan.attributeEvery, 0, ATTRIBUTE_EVERY_LIMIT);
   checkRange('trace_ratio', plan.traceRatio, 0, 1);
 }
 

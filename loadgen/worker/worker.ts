@@ -83,6 +83,7 @@ export class LoadWorker {
         target: plan.target,
         ackTransport: plan.ackTransport === 'stream' ? 'stream' : 'nats',
         batchDelayUs: plan.batchDelayUs,
+        timeLineEvery: plan.attributeEvery,
         ...(tracing === null ? {} : { tracing: { tracer: tracing.tracer, ratio: plan.traceRatio } }),
       });
       const wakeup = plan.openLoop === undefined ? null : await ThreadWakeup.open();

@@ -2,16 +2,18 @@
 // reason and who should lead it, and drives the steps from there to an epoch that serves. Reads and writes no record.
 
 import { unreachable } from '../core.js';
-import type { ClusterConfig } from '../messages.js';
+import type { ClusterConfig, ReplicaMember } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import { Admission } from './admission.js';
 import { Installation } from './installation.js';
 import { LeaderTransfers } from './leader-transfers.js';
 import { LeaderWatch, type Suspicion } from './leader-watch.js';
+import { Opening } from './opening.js';
 import { PlannedChanges } from './planned-changes.js';
-import { createFirstConfig, createNextEpoch, createOpenConfig, hasLeader, type RecordedEpoch } from './record.js';
+import { createFirstConfig, createNextEpoch, hasLeader, isStarting, type RecordedEpoch } from './record.js';
 import type { RollCall } from './roll-call.js';
 import type { CoordinatorRules } from './rules.js';
+import { StallWatch } from './stall-watch.js';
 import { majorityOf } from './survey.js';
 import type { CoordinatorInput, CoordinatorOutput, CoordinatorRecord, CoordinatorSettings, Led } from './types.js';
 import { NodeRole } from './types.js';
@@ -31,8 +33,10 @@ export class Epochs {
   readonly #planned: PlannedChanges;
   readonly #admission: Admission;
   readonly #installation: Installation;
+  readonly #opening: Opening;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
+  readonly #stalls: StallWatch;
   #suspicion: Suspicion | null = null;
   /** Epoch whose leader said that it does not lead; the record is read to see whether another epoch is why. */
   #refusedEpoch = 0;
@@ -49,7 +53,10 @@ export class Epochs {
     this.#planned = new PlannedChanges({ livenessUs, registry });
     const nextAttempt = (): number => ++this.#lastAttempt;
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
-    this.#change = new ViewChange({ retryUs, rules, nextAttempt });
+    this.#opening = new Opening({ registry, planned: this.#planned, rules, retryUs });
+    this.#stalls = new StallWatch(settings);
+    const isStalled = (member: ReplicaMember): boolean => this.#stalls.isStalled(member, registry);
+    this.#change = new ViewChange({ retryUs, rules, nextAttempt, isStalled });
     this.#watch = new LeaderWatch(settings);
     const { replaceAfterUs = 5 * livenessUs } = settings;
     this.#admission = new Admission({ registry, livenessUs, retryUs, replaceAfterUs, nextAttempt, rules });
@@ -60,6 +67,7 @@ export class Epochs {
     this.#planned.follow(config, nowUs);
     this.#change.follow(known, nowUs);
     this.#installation.follow(config, nowUs);
+    this.#opening.follow(config, nowUs);
   }
 
   /** The record was read; what a node said before can be held against it. */
@@ -108,7 +116,8 @@ export class Epochs {
     if (this.transfers.preferred !== undefined) this.transfers.settle(known, this.liveReplicas(config, nowUs), outputs);
     if (!hasLeader(known)) return;
     const { id = '', incarnation = 0 } = config.replicas[config.leader] ?? {};
-    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs);
+    const isStalled = this.#isStalled(known, config, nowUs);
+    this.#suspicion = this.#watch.suspect(config, this.#nodes.registry, nowUs) ?? (isStalled ? 'stalled' : null);
     // Its state is not what the others have: it has to stop, so its log is not asked for first either.
     if (this.#nodes.reasonToStop({ id, incarnation }) !== '') this.#suspicion = 'lost';
   }
@@ -137,10 +146,9 @@ export class Epochs {
       return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
     }
     if (config.status === EpochStatus.open) return this.#plannedEpoch(config, nowUs);
-    const { led } = this.#installation;
-    if (led === null) return { config, recovery };
-    const witnesses = this.#planned.witnessesNow(config, nowUs);
-    return { config: createOpenConfig(config, led.openSlot, witnesses), recovery: undefined };
+    const { led, started } = this.#installation;
+    if (isStarting(config)) return this.#opening.next(config, started, nowUs);
+    return led === null ? { config, recovery } : this.#opening.begin(config, led.openSlot, nowUs);
   }
 
   /** An epoch that serves is replaced only for an operator's wish or a better list of witnesses. */
@@ -175,7 +183,11 @@ export class Epochs {
     const needed = majorityOf(config);
     // Without a majority to fence no change begins: it could only end the present epoch.
     const count = this.#suspicion === null ? needed : this.#countFenceable(config, nowUs);
-    if (count >= needed) return this.#change.describeWait(nowUs, this.#settings.livenessUs) ?? '';
+    if (count >= needed) {
+      const patienceUs = this.#settings.livenessUs;
+      const wait = this.#change.describeWait(nowUs, patienceUs);
+      return wait ?? this.#opening.describeWait(config, this.#installation.started, { nowUs, patienceUs }) ?? '';
+    }
     const leader = config.replicas[config.leader]?.id;
     return `${leader}, which leads epoch ${config.epoch}, is not heard, and of the ${needed} other replicas that the next epoch needs only ${count} are`;
   }
@@ -183,6 +195,14 @@ export class Epochs {
   /** Indexes of the replicas that are heard, in the lives that the configuration names. */
   liveReplicas(config: ClusterConfig, nowUs: number): number[] {
     return this.#planned.liveReplicas(config, nowUs);
+  }
+
+  /** Whether the leader is there and of no use, and another epoch would have what it takes to be of more. */
+  #isStalled({ recovery }: CoordinatorRecord, config: ClusterConfig, nowUs: number): boolean {
+    const witnesses = recovery?.opened?.witnesses ?? config.witnesses;
+    const canSeal = this.#planned.canSeal({ ...config, witnesses }, nowUs);
+    const live = this.liveReplicas(config, nowUs);
+    return this.#stalls.suspects(config, this.#nodes.registry, { live, canSeal }, nowUs);
   }
 
   /** Replicas that are heard in the lives that the configuration names; the leader only if it is not taken for lost. */
@@ -203,8 +223,9 @@ export class Epochs {
   }
 
   #onLed(attempt: number, led: Led, config: ClusterConfig | undefined, nowUs: number): void {
-    // A leader that names another slot than the one the epoch opened with is not the leader that was opened.
-    const isStranger = config?.status === EpochStatus.open && config.openSlot !== led.openSlot;
+    // A leader that names another slot than the record does is not the one that answered before.
+    const recorded = config?.openSlot ?? 0;
+    const isStranger = recorded > 0 && recorded !== led.openSlot;
     // Superseded: the record may know by whom.
     this.#wantsRead ||= led.openSlot < 1;
     if (led.openSlot < 1 && this.#installation.isAsked(attempt)) this.#refusedEpoch = config?.epoch ?? 0;

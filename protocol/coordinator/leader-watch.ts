@@ -15,9 +15,9 @@ const STREAM_SHARE = 8;
 
 /**
  * Why another epoch has to begin: `lost`, the leader is not heard; `deposed`, it is, but does not lead any more, because
- * it was started anew or says so itself (C4).
+ * it was started anew or says so itself (C4); `stalled`, it is and does, but to no purpose (stall-watch.ts).
  */
-export type Suspicion = 'lost' | 'deposed';
+export type Suspicion = 'lost' | 'deposed' | 'stalled';
 
 /** Watches one leader at a time. */
 export class LeaderWatch {

@@ -6,6 +6,7 @@ import { createQuorums } from '../quorum.js';
 import { chooseWitnesses, type SeenWitnesses } from './record.js';
 import type { NodeRegistry, RegisteredNode } from './registry.js';
 import { SilenceWatch } from './silence-watch.js';
+import { majorityOf } from './survey.js';
 import { NodeRole } from './types.js';
 
 /** The pause between epochs doubles up to so many liveness times. */
@@ -50,10 +51,10 @@ export class PlannedChanges {
    * else null. To be called at every step, so that silence is counted.
    */
   betterWitnesses(config: ClusterConfig, nowUs: number): WitnessMember[] | null {
-    const gone = new Set(config.witnesses.filter((member) => this.#isGone(member, nowUs)));
-    if (gone.size === 0 || nowUs - (this.#beganUs ?? Number.NEGATIVE_INFINITY) < this.#pauseUs) return null;
+    const gone = config.witnesses.filter((member) => this.#isGone(member, nowUs));
+    if (gone.length === 0 || nowUs - (this.#beganUs ?? Number.NEGATIVE_INFINITY) < this.#pauseUs) return null;
     const lives = new Set(
-      [...config.witnesses].filter((member) => !gone.has(member)).map(({ incarnation }) => incarnation),
+      config.witnesses.filter((member) => !gone.includes(member)).map(({ incarnation }) => incarnation),
     );
     const isGone = (node: RegisteredNode): boolean => {
       const isMember = config.witnesses.some(({ incarnation }) => incarnation === node.incarnation);
@@ -68,7 +69,7 @@ export class PlannedChanges {
     return isBetter && this.#canChange(config, nowUs) ? chosen : null;
   }
 
-  /** The witnesses that an epoch which opens now begins with. */
+  /** The witnesses that an epoch should begin with now. */
   witnessesNow(config: ClusterConfig, nowUs: number): WitnessMember[] {
     const isGone = (node: RegisteredNode): boolean => !this.#registry.isLive(node, nowUs);
     return chooseWitnesses(config.witnesses, this.#seen(isGone, nowUs));
@@ -76,14 +77,18 @@ export class PlannedChanges {
 
   /** Whether enough is there for another epoch to open; if not, a change would end this one and begin none. */
   #canChange(config: ClusterConfig, nowUs: number): boolean {
-    const { replicas, witnesses, fastQuorum } = config;
-    const quorums = createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });
     const live = this.liveReplicas(config, nowUs);
+    return live.includes(config.leader) && live.length >= majorityOf(config) && this.canSeal(config, nowUs);
+  }
+
+  /** Whether enough witnesses of a list are heard, in the lives that it names, for an epoch after it to begin. */
+  canSeal({ replicas, witnesses, fastQuorum }: ClusterConfig, nowUs: number): boolean {
+    const quorums = createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum });
     const sealable = witnesses.filter(({ id, incarnation }) => {
       const node = this.#registry.find(NodeRole.witness, id);
       return node?.incarnation === incarnation && this.#registry.isLive(node, nowUs);
     });
-    return live.includes(config.leader) && live.length >= quorums.majority && sealable.length >= quorums.recovery;
+    return sealable.length >= quorums.recovery;
   }
 
   /** Indexes of the replicas that are heard, in the lives that the configuration names. */

@@ -13,7 +13,18 @@ export interface RegisteredNode extends SeenNode {
   lostUs: number | undefined;
   /** Epoch that it led before it was started anew, 0 if there is none (C4). Never falls in one life. */
   lostEpoch: number;
+  /** For how long it said last, at `saidUs` and in that epoch, that it had been stalled. */
+  stall: Stall;
 }
+
+/** What a replica said of its own progress. */
+export interface Stall {
+  stalledUs: number;
+  epoch: number;
+  saidUs: number;
+}
+
+const NO_STALL: Stall = { stalledUs: 0, epoch: 0, saidUs: Number.NEGATIVE_INFINITY };
 
 /** Streams that break together within this part of the liveness time, if they are many, broke on this side. */
 const TOGETHER_SHARE = 8;
@@ -24,7 +35,8 @@ const MANY_STREAMS = 3;
 export class NodeRegistry {
   readonly hearing: Hearing;
   readonly #livenessUs: number;
-  readonly #nodes = new Map<string, RegisteredNode>();
+  /** By role and name. */
+  readonly #nodes = new Map<number, Map<string, RegisteredNode>>();
 
   constructor(livenessUs: number) {
     this.#livenessUs = livenessUs;
@@ -40,8 +52,18 @@ export class NodeRegistry {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
     this.hearing.note(nowUs);
-    const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch });
+    if (holder?.incarnation === node.incarnation) {
+      holder.address = node.address;
+      holder.lastSeenUs = nowUs;
+      holder.lostUs = undefined;
+      return null;
+    }
+    let named = this.#nodes.get(node.role);
+    if (named === undefined) {
+      named = new Map();
+      this.#nodes.set(node.role, named);
+    }
+    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch: 0, stall: NO_STALL });
     return null;
   }
 
@@ -72,6 +94,12 @@ export class NodeRegistry {
     if (node?.incarnation === life.incarnation) node.lostEpoch = Math.max(node.lostEpoch, lostEpoch);
   }
 
+  /** Notes for how long a life says that it has been stalled. */
+  noteStall(life: { role: number; id: string; incarnation: number }, stall: Stall): void {
+    const node = this.find(life.role, life.id);
+    if (node?.incarnation === life.incarnation) node.stall = stall;
+  }
+
   /**
    * Notes that a life's stream broke; until it is heard again it counts as gone. If those of half the nodes break at once
    * it is this coordinator that was cut off: they count as there, and should they be gone, their silence will tell.
@@ -80,7 +108,8 @@ export class NodeRegistry {
     const node = this.find(life.role, life.nodeId);
     if (node?.incarnation !== life.incarnation || !this.hearing.trustsStreams(nowUs)) return;
     node.lostUs ??= nowUs;
-    const here = [...this.#nodes.values()].filter(({ lastSeenUs }) => nowUs - lastSeenUs <= this.#livenessUs);
+    const all = [...this.#nodes.values()].flatMap((named) => [...named.values()]);
+    const here = all.filter(({ lastSeenUs }) => nowUs - lastSeenUs <= this.#livenessUs);
     const togetherUs = this.#livenessUs / TOGETHER_SHARE;
     const lost = here.filter(({ lostUs }) => lostUs !== undefined && nowUs - lostUs <= togetherUs);
     if (lost.length < MANY_STREAMS || 2 * lost.length < here.length) return;
@@ -90,13 +119,13 @@ export class NodeRegistry {
 
   /** The node of that role and name, alive or not. */
   find(role: number, id: string): RegisteredNode | undefined {
-    return this.#nodes.get(keyOf(role, id));
+    return this.#nodes.get(role)?.get(id);
   }
 
   /** Live nodes of a role in order of their ids, compared by code units so that every coordinator agrees. */
   live(role: number, nowUs: number): RegisteredNode[] {
-    return [...this.#nodes.values()]
-      .filter((node) => node.role === role && this.isLive(node, nowUs))
+    return [...(this.#nodes.get(role)?.values() ?? [])]
+      .filter((node) => this.isLive(node, nowUs))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -104,10 +133,6 @@ export class NodeRegistry {
   isLive(node: RegisteredNode, nowUs: number): boolean {
     return node.lostUs === undefined && nowUs - node.lastSeenUs <= this.#livenessUs;
   }
-}
-
-function keyOf(role: number, id: string): string {
-  return `${role}/${id}`;
 }
 
 /** What is wrong with a registration, or null. */

@@ -53,8 +53,8 @@ export class RollCall {
     }
     this.moved.note(node, known);
     const floors = { epoch, sessionFloor, openEpoch, openVersion };
-    const report = { ...floors, lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined };
-    this.#note(node, report);
+    const report = { ...floors, lostEpoch: 0, stateSlot: 0, stateHash: 0, stalledUs: 0, config: undefined };
+    this.#note(node, report, nowUs);
     outputs.push({ kind: 'nodeSeen', clusterId: known.clusterId, node, report });
     const response = { clusterId: known.clusterId, heartbeatUs: this.#heartbeatUs, sessionFloor: known.sessionFloor };
     outputs.push({ kind: 'registered', call, response });
@@ -74,10 +74,11 @@ export class RollCall {
       return refuse(call, 'unknownNode', detail, outputs);
     }
     const { role, id, address, incarnation } = node;
-    const { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config, openEpoch, openVersion } = request;
-    const report = { epoch, lostEpoch, stateSlot, stateHash, sessionFloor, config, openEpoch, openVersion };
+    const { epoch, lostEpoch, stateSlot, stateHash, stalledUs, sessionFloor, config, openEpoch, openVersion } = request;
+    const state = { lostEpoch, stateSlot, stateHash, stalledUs };
+    const report = { epoch, ...state, sessionFloor, config, openEpoch, openVersion };
     const seen = { role, id, address, incarnation };
-    this.#note(seen, report);
+    this.#note(seen, report, nowUs);
     this.judgeStates(known.config, nowUs, outputs);
     outputs.push({ kind: 'nodeSeen', clusterId: known.clusterId, node: seen, report });
     const stop = role === NodeRole.replica ? this.reasonToStop(seen) : '';
@@ -89,7 +90,7 @@ export class RollCall {
 
   /** Another coordinator heard a node of this cluster. */
   onSeen(node: SeenNode, report: NodeReport, nowUs: number): void {
-    if (this.registry.register(node, nowUs) === null) this.#note(node, report);
+    if (this.registry.register(node, nowUs) === null) this.#note(node, report, nowUs);
   }
 
   /** Members of the record come before strangers of the same names, and are where it says unless they said otherwise. */
@@ -121,10 +122,11 @@ export class RollCall {
     return this.#audit.reasonToStop(id, incarnation);
   }
 
-  #note(node: SeenNode, report: NodeReport): void {
-    const { stateSlot: slot, stateHash: hash, lostEpoch } = report;
+  #note(node: SeenNode, report: NodeReport, nowUs: number): void {
+    const { stateSlot: slot, stateHash: hash, lostEpoch, stalledUs, epoch } = report;
     this.survey.note(node, report);
     this.registry.noteLostEpoch(node, lostEpoch);
+    this.registry.noteStall(node, { stalledUs, epoch, saidUs: nowUs });
     if (node.role === NodeRole.replica) this.#audit.note(node.id, node.incarnation, { slot, hash });
   }
 }

@@ -58,6 +58,11 @@ export interface HeartbeatRequest {
   epoch: number;
   /** Replica: an epoch that it led before it was started anew and that it will not lead again (C4); else 0. */
   lostEpoch: number;
+  /**
+   * Replica: for how long, as far as it ran, it led without answers of a majority, or its disk refused everything; else 0.
+   * Microseconds.
+   */
+  stalledUs: number;
   /** Slot at which `stateHash` was taken; 0 if there is none. */
   stateSlot: number;
   /** Equal on replicas with equal state. */
@@ -85,7 +90,15 @@ export interface HeartbeatResponse {
 /** What a node says of itself besides that it is there. */
 export type NodeReport = Pick<
   HeartbeatRequest,
-  'epoch' | 'lostEpoch' | 'stateSlot' | 'stateHash' | 'sessionFloor' | 'config' | 'openEpoch' | 'openVersion'
+  | 'epoch'
+  | 'lostEpoch'
+  | 'stalledUs'
+  | 'stateSlot'
+  | 'stateHash'
+  | 'sessionFloor'
+  | 'config'
+  | 'openEpoch'
+  | 'openVersion'
 >;
 
 /** An operator wants another replica to lead. */
@@ -131,7 +144,7 @@ export interface Recovery {
 
 /**
  * The only durable state of a coordinator, changed by compare-and-set alone. Over time `sessionFloor` never falls, the
- * epoch of `config` never falls, and within an epoch a leader is chosen once and then the epoch opens (D9).
+ * epoch of `config` never falls, and within an epoch a leader is chosen once, its witnesses start, and it opens (D9).
  */
 export interface CoordinatorRecord {
   /** Drawn once, by whoever wrote the first record. */
@@ -140,7 +153,7 @@ export interface CoordinatorRecord {
   sessionFloor: number;
   /** Absent while members gather. */
   config: ClusterConfig | undefined;
-  /** Present while an epoch after the first is recovering. */
+  /** Present while it is still to be recovered what was before the epoch; never in the first one. */
   recovery: Recovery | undefined;
 }
 
@@ -190,6 +203,8 @@ export interface CoordinatorSettings {
   replaceAfterUs?: number;
   /** Time that a leader whose stream broke has to be heard on another way. Default: an eighth of `livenessUs`. */
   streamGraceUs?: number;
+  /** A leader that says it has been stalled for so long is replaced. Default: `livenessUs`. */
+  stallUs?: number;
   /** Pause between attempts of a call to a node. */
   retryUs: number;
 }

@@ -7,6 +7,7 @@ import type {
   CommandId,
   FenceResponse,
   GetRecoveryDataResponse,
+  ReplicaMember,
   SealResponse,
   WitnessMember,
   Write,
@@ -32,12 +33,16 @@ interface Change {
 
 /** For so many pauses between attempts the choice waits for the replica that is preferred. */
 const PREFERENCE_RETRIES = 2;
+/** The same for a leader that was of no use: fenced with the others it would have the longest log, and lead again. */
+const STALLED_RETRIES = 8;
 
 /** How a view change is driven. */
 export interface ViewChangeOptions {
   retryUs: number;
   rules: CoordinatorRules;
   nextAttempt: () => number;
+  /** Whether a member is heard, but of no use to the others (stall-watch.ts). */
+  isStalled: (member: ReplicaMember) => boolean;
 }
 
 /** Drives one epoch at a time; a later one makes it forget the earlier one and ignore its answers. */
@@ -45,6 +50,7 @@ export class ViewChange {
   readonly #retryUs: number;
   readonly #rules: CoordinatorRules;
   readonly #calls: RepeatedCalls;
+  readonly #isStalled: ViewChangeOptions['isStalled'];
   #change: Change | null = null;
   /** What fenced replicas said of their logs, by index. */
   readonly #logs = new Map<number, FenceResponse>();
@@ -57,6 +63,7 @@ export class ViewChange {
   constructor(options: ViewChangeOptions) {
     this.#retryUs = options.retryUs;
     this.#rules = options.rules;
+    this.#isStalled = options.isStalled;
     this.#calls = new RepeatedCalls(options);
   }
 
@@ -154,9 +161,10 @@ export class ViewChange {
   }
 
   #fence(change: Change, nowUs: number, outputs: CoordinatorOutput[]): void {
-    const isLate = nowUs - change.sinceUs >= this.#retryUs;
-    for (const { index } of change.config.replicas) {
-      if (isLate || this.#isAskedAtOnce(change, index)) this.#callFence(change, index, nowUs, outputs);
+    const retries = (nowUs - change.sinceUs) / this.#retryUs;
+    for (const member of change.config.replicas) {
+      const isLate = retries >= (this.#isStalled(member) ? STALLED_RETRIES : 1);
+      if (isLate || this.#isAskedAtOnce(change, member.index)) this.#callFence(change, member.index, nowUs, outputs);
     }
   }
 

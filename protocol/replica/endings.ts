@@ -3,7 +3,7 @@
 // the log. Writes that lie before it are executed, whatever comes after it never is. Knows nothing of how writes are ordered.
 
 import type { ReplicaOutput } from '../core.js';
-import { type Inquiry, type OutcomeQuery, RefusalCode, type SessionUpkeep } from '../messages.js';
+import { type ClusterConfig, type Inquiry, type OutcomeQuery, RefusalCode, type SessionUpkeep } from '../messages.js';
 import type { Quorums } from '../quorum.js';
 import type { Followers } from './followers.js';
 import { Leases } from './leases.js';
@@ -22,9 +22,9 @@ interface OpenInquiry {
   number: number;
   /** Sessions that were heard of meanwhile are taken out, and the rest is asked under another number. */
   sessions: Set<number>;
-  /** Who has answered this number. */
-  replicas: Set<number>;
-  witnesses: Set<number>;
+  /** Which lives have answered this number, by place. */
+  replicas: Map<number, number>;
+  witnesses: Map<number, number>;
   askedUs: number;
 }
 
@@ -38,6 +38,10 @@ interface Leadership {
   orderHeld(session: number): void;
   /** Nothing of a session waits for anything any more. */
   drop(session: number): void;
+}
+
+function forgetGone(answered: Map<number, number>, members: readonly { incarnation: number }[]): void {
+  for (const [index, incarnation] of answered) if (members[index]?.incarnation !== incarnation) answered.delete(index);
 }
 
 /** The endings of one leadership. */
@@ -125,10 +129,23 @@ export class Endings {
     this.#open(new Set(due));
   }
 
-  /** Somebody has reported all that it holds, and everything reported was ordered before this is called. */
+  /**
+   * The life that has a place has reported all that it holds, and everything reported was ordered before this is called.
+   * An answer of any other life says nothing: the one that has the place now may hold more, and go on taking it in (P7).
+   */
   onAnswer(from: 'replica' | 'witness', index: number, number: number): void {
-    if (this.#inquiry === null || number !== this.#inquiry.number) return;
-    (from === 'replica' ? this.#inquiry.replicas : this.#inquiry.witnesses).add(index);
+    const inquiry = this.#inquiry;
+    if (inquiry === null || number !== inquiry.number) return;
+    const member = (from === 'replica' ? this.#node.config?.replicas : this.#node.config?.witnesses)?.[index];
+    if (member === undefined) return;
+    (from === 'replica' ? inquiry.replicas : inquiry.witnesses).set(index, member.incarnation);
+  }
+
+  /** Lives have changed within the epoch: what those that are gone have answered is void (P7). */
+  onMembers({ replicas, witnesses }: ClusterConfig): void {
+    if (this.#inquiry === null) return;
+    forgetGone(this.#inquiry.replicas, replicas);
+    forgetGone(this.#inquiry.witnesses, witnesses);
   }
 
   /** Ends sessions of which enough is known, answers questions, asks whoever has not answered. */
@@ -212,10 +229,10 @@ export class Endings {
     if (sessions.size === 0) this.#isReleaseDue = false;
     const number = ++this.#lastNumber;
     const askedUs = Number.NEGATIVE_INFINITY;
-    this.#inquiry = { number, sessions, replicas: new Set(), witnesses: new Set(), askedUs };
+    this.#inquiry = { number, sessions, replicas: new Map(), witnesses: new Map(), askedUs };
   }
 
-  #askWitnesses(inquiry: Inquiry, answered: ReadonlySet<number>, outputs: ReplicaOutput[]): void {
+  #askWitnesses(inquiry: Inquiry, answered: ReadonlyMap<number, number>, outputs: ReplicaOutput[]): void {
     const { config, options, epoch, index } = this.#node;
     const to = (config?.witnesses ?? []).map((witness) => witness.index).filter((witness) => !answered.has(witness));
     if (to.length === 0) return;

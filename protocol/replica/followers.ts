@@ -134,6 +134,7 @@ export class Followers {
     const isSender = (life: Follower): boolean => rules.isOfLife(frame, life);
     const follower = this.#learners.find(isSender) ?? this.#named.find(isSender);
     if (follower === undefined) return;
+    this.#node.progress.noteAnswer(follower.incarnation);
     follower.round = Math.max(follower.round, frame.round);
     this.#noteParts(follower, frame);
     if (!frame.ok) return this.#stepBack(follower, frame.matchSlot);
@@ -251,7 +252,7 @@ export class Followers {
   }
 
   /** Asks members that have not answered what they hold of some sessions (F5); the frame carries nothing else that is new. */
-  inquire(inquiry: Inquiry, answered: ReadonlySet<number>, emit: Emit): void {
+  inquire(inquiry: Inquiry, answered: ReadonlyMap<number, number>, emit: Emit): void {
     for (const follower of this.#named) {
       const { index, match, next } = follower;
       if (answered.has(index)) continue;

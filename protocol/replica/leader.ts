@@ -83,6 +83,7 @@ export class Leader {
       orderHeld: (session) => this.#orderHeld(session),
       drop: (session) => this.#dropSession(session),
     });
+    node.progress.awaitAnswers();
     this.#adoptTail();
     for (const { command } of replay) {
       // Replay order is session order; what is in the log already, or does not follow on, is not replayed.
@@ -161,9 +162,10 @@ export class Leader {
   }
 
   /** The list of replicas changed within the epoch (D10). */
-  onMembers({ replicas }: ClusterConfig): void {
-    this.#followers.follow(replicas);
+  onMembers(config: ClusterConfig): void {
+    this.#followers.follow(config.replicas);
     this.#admissions.onMembers();
+    this.#endings.onMembers(config);
   }
 
   /** The leadership ends. */
@@ -204,7 +206,7 @@ export class Leader {
    */
   onTurnEnd(outputs: ReplicaOutput[]): void {
     const { nowUs, options } = this.#node;
-    if (!this.#node.maySpeak(true)) return;
+    if (!this.#node.maySpeak(true)) return this.#node.progress.awaitAnswers();
     this.#advanceCommit();
     this.#reads.settle();
     this.#endings.onTurnEnd(outputs);

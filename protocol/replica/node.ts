@@ -17,6 +17,7 @@ import { HeldWrites } from './held-writes.js';
 import { Journal } from './journal.js';
 import { ReplicaLog } from './log.js';
 import type { Durability, ReplicaImage } from './persistence.js';
+import { ProgressWatch } from './progress-watch.js';
 import { type ReplicaRules, replicaRules } from './rules.js';
 import { AppliedState } from './state.js';
 
@@ -62,6 +63,8 @@ export interface ReplicaOptions {
   durability?: Durability;
   /** What an earlier process of this life kept; only in `disk`. */
   image?: ReplicaImage | undefined;
+  /** Longest time between two steps that counts as time in which this process ran, microseconds. Default 100,000. */
+  stepUsMax?: number;
   /** Entries after which the applied state is kept anew. Default 4,096. */
   checkpointEntries?: number;
   /** Bytes of entries after which it is. Default 64 MiB. */
@@ -133,6 +136,7 @@ export class ReplicaNode {
   ledEpoch = 0;
   /** The same as an earlier process left it: that epoch has no leader any more (C4). */
   lostEpoch = 0;
+  readonly progress: ProgressWatch;
   /** Null in durability `memory`. */
   readonly journal: Journal | null;
   /** Highest committed slot; equals the applied slot between steps. */
@@ -156,11 +160,13 @@ export class ReplicaNode {
       snapshotPartBytes: 1 << 20,
       durability: 'memory',
       image: undefined,
+      stepUsMax: 100_000,
       checkpointEntries: 4096,
       checkpointBytes: 64 << 20,
       rules: replicaRules,
       ...options,
     };
+    this.progress = new ProgressWatch(this.options.stepUsMax);
     this.log = new ReplicaLog(this.options.logKeptEntries);
     this.state = new AppliedState(options.shards, this.options.rules);
     this.held = new HeldWrites({ writes: this.options.heldLimit, bytes: this.options.heldBytesLimit }, this.slab);
@@ -197,6 +203,13 @@ export class ReplicaNode {
   /** Drops what the log holds up to `slot`, unless it is still to be kept. */
   dropLog(slot: number): void {
     this.log.dropThrough(Math.min(slot, this.durableSlot));
+  }
+
+  /** For how long this replica has been of no use to others although it runs; 0 if it is. */
+  get stalledUs(): number {
+    const replicas = this.config?.replicas ?? [];
+    const others = replicas.filter(({ index }) => index !== this.index).map(({ incarnation }) => incarnation);
+    return this.progress.stalledUs(others, Math.floor(replicas.length / 2));
   }
 
   /** Whether a configuration names this replica, and the epoch serves. */

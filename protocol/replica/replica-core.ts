@@ -86,6 +86,11 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     return lostEpoch === epoch ? lostEpoch : 0;
   }
 
+  /** For how long, in microseconds, this replica led without a majority or its disk refused everything; 0 if neither. */
+  get stalledUs(): number {
+    return this.#node.stalledUs;
+  }
+
   /** Hash of the state at the newest slot that all replicas take one at; slot 0 if there is none yet. */
   get stateHash(): StateHash {
     return this.#node.state.stateHash;
@@ -108,6 +113,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
 
   step(input: ReplicaInput, nowUs: number, outputs: ReplicaOutput[]): void {
     this.#node.nowUs = nowUs;
+    this.#node.progress.step(nowUs);
     switch (input.kind) {
       case 'session':
         return this.#onSession(input.frame);
@@ -125,6 +131,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
         return this.#onLead(input.call, input.request, outputs);
       case 'persisted':
         return this.#onPersisted(input.number, outputs);
+      case 'persistRefused':
+        return this.#node.progress.noteRefused();
       case 'admit':
         return this.#onAdmit(input.call, input.request, outputs);
       case 'learnerUp':
@@ -292,6 +300,8 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     this.#leader.onResponse(frame);
     if (!node.isOpen) return;
     for (const write of frame.relayed) if (hasCommand(write)) this.#leader.onRelayed(write);
+    const member = node.config?.replicas[frame.replica];
+    if (member === undefined || !node.rules.isOfLife(frame, member)) return;
     this.#leader.onAnswer('replica', frame.replica, frame.inquiry);
   }
 
@@ -411,6 +421,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
     node.openSlot = 0;
     this.#leader?.close();
     this.#leader = null;
+    node.progress.follow();
     this.#leadCalls = [];
     this.#following.begin();
     // Half-written frames carry the old epoch, so they may not take in anything of the new one.
@@ -420,6 +431,7 @@ export class ReplicaCore implements Core<ReplicaInput, ReplicaOutput> {
   }
 
   #onPersisted(number: number, outputs: ReplicaOutput[]): void {
+    this.#node.progress.noteKept();
     this.#node.journal?.onKept(number, outputs);
     this.#following.onKept();
   }

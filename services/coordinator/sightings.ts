@@ -27,7 +27,7 @@ const sightingSchema = z.object({
   node: z.object({ role: z.int(), id: z.string(), address: z.string(), incarnation: z.int() }),
   report: z.object({
     ...{ epoch: count, lostEpoch: count, stateSlot: count, stateHash: count, sessionFloor: count },
-    ...{ openEpoch: count, openVersion: count },
+    ...{ openEpoch: count, openVersion: count, stalledUs: count.default(0) },
     config: configSchema.optional(),
   }),
 });

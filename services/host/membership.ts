@@ -19,7 +19,7 @@ import { peerChannelOptions } from './server.js';
 import type { Standing } from './store/kept-standing.js';
 
 /** What a replica says of its state, besides its epoch. */
-export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stateSlot' | 'stateHash'>;
+export type NodeState = Pick<HeartbeatRequest, 'lostEpoch' | 'stalledUs' | 'stateSlot' | 'stateHash'>;
 
 /** Who the node is and what it wants to hear. */
 export interface MembershipOptions {
@@ -51,7 +51,7 @@ export interface MembershipOptions {
 }
 
 /** What a node says of its state that has none. */
-const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+const NO_STATE: NodeState = { lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0 };
 // Well below the time after which coordinators take a silent node for lost: when one of them is halted, another one has
 // heard the node before that.
 const CALL_MS = 700;

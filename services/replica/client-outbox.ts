@@ -26,7 +26,10 @@ function joined<T extends object>(into: T[], more: T[]): T[] {
 /** What two frames carry for tracing, in one; the later of the two is on its way longer than it seems. */
 function joinTraces(one: FrameTrace | undefined, other: FrameTrace | undefined): FrameTrace | undefined {
   if (one === undefined || other === undefined) return one ?? other;
-  return { sentUs: Math.min(one.sentUs, other.sentUs), operations: [...one.operations, ...other.operations] };
+  const sentUs = Math.min(one.sentUs, other.sentUs) || one.sentUs || other.sentUs;
+  const [, later] = one.stampUs > other.stampUs ? [other, one] : [one, other];
+  const operations = [...one.operations, ...other.operations];
+  return { sentUs, operations, turn: later.turn, stampUs: later.stampUs, taken: [...one.taken, ...other.taken] };
 }
 
 /** Counters since the start. */

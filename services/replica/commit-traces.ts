@@ -2,6 +2,7 @@
 // majority that commits it and the notice that says so. Asks the core how far each session is; changes nothing.
 
 import type { Span } from '@opentelemetry/api';
+import { createFrameTrace } from '../../protocol/frames.js';
 import type { AckBatch, FrameTrace, ReplicateRequest } from '../../protocol/messages.js';
 import { Attribute, StageSpan } from '../../tracing/names.js';
 import type { NodeOperation, NodeTracer } from '../../tracing/node-tracer.js';
@@ -141,7 +142,7 @@ export class CommitTraces {
   }
 
   #add(trace: FrameTrace | undefined, { session, seq }: NodeOperation, span: Span): FrameTrace {
-    const into = trace ?? { sentUs: wallUs(), operations: [] };
+    const into = trace ?? createFrameTrace(wallUs());
     into.operations.push({ nonce: 0, session, seq, context: encodeTraceContext(span.spanContext()) });
     return into;
   }

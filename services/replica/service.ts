@@ -2,6 +2,7 @@
 // encodes and routes; every decision is the core's.
 
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectResponse,
   decodeReplicateRequest,
@@ -48,7 +49,7 @@ import { LeaderLinks } from './leader-links.js';
 import type { ReplicaConfig } from './settings.js';
 import { TracedFrames } from './traced-frames.js';
 
-const NO_STATE: NodeState = { lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+const NO_STATE: NodeState = { lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0 };
 const NOT_REGISTERED = { code: status.UNAVAILABLE, details: 'the replica has not joined its cluster yet' };
 
 /**
@@ -102,6 +103,7 @@ export class ReplicaService implements OpenService {
   private readonly loop: CoreLoop<ReplicaInput, ReplicaOutput>;
   private readonly links: LeaderLinks;
   private readonly outbox: ClientOutbox;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly fences: HeldCalls<FenceResponse>;
@@ -136,6 +138,7 @@ export class ReplicaService implements OpenService {
       batchDelayUs,
     });
     this.persister = shell.startPersister(this.loop, (batch, changes) => kept?.write(batch, changes));
+    shell.store?.onRefused(() => this.loop.push({ kind: 'persistRefused' }));
     this.clients = new ClientStreams({
       limits,
       log,
@@ -188,8 +191,8 @@ export class ReplicaService implements OpenService {
 
   /** What heartbeats say of its state. */
   get state(): NodeState {
-    const { lostEpoch, stateHash } = this.core;
-    return { lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+    const { lostEpoch, stalledUs, stateHash } = this.core;
+    return { lostEpoch, stalledUs, stateSlot: stateHash.slot, stateHash: stateHash.hash };
   }
 
   /** Counters and sizes of the replica and of everything around it. */
@@ -268,6 +271,7 @@ export class ReplicaService implements OpenService {
 
   private onSession(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeSessionRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
@@ -276,7 +280,9 @@ export class ReplicaService implements OpenService {
       if (isOnlyPing(frame)) return;
     }
     this.traced?.onSession(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'session', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onSessionStepped(frame, this.index);
     if (this.isSaturated) this.clients.setHolding(true);
   }
@@ -292,6 +298,7 @@ export class ReplicaService implements OpenService {
 
   private onClientGone(client: number): void {
     this.outbox.forget(client);
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -307,6 +314,7 @@ export class ReplicaService implements OpenService {
     switch (output.kind) {
       case 'session':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
         this.outbox.sendSession(output.client, output.frame);
         return this.traced?.onSent();
       case 'acks':
@@ -340,12 +348,14 @@ export class ReplicaService implements OpenService {
 
   private sendAcks(client: number, batch: AckBatch): void {
     this.traced?.traceAcks(batch);
+    batch.trace = this.stamps.stamp(client, 'bus', batch.trace);
     const overNats = this.outbox.sendAcks(client, batch);
     this.traced?.onAcksSent(overNats);
   }
 
   private onTurn(): void {
     this.outbox.flush();
+    this.stamps.onTurn();
     this.traced?.onTurn();
     this.clients.setHolding(this.isSaturated);
     this.shell.setServing(this.core.isOpen);

@@ -8,6 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import { NodeStamps } from '../../attribution/node-stamps.js';
 import {
   decodeCollectRequest,
   decodeRecordRequest,
@@ -101,6 +102,7 @@ export class WitnessService implements OpenService {
   readonly leaders: PeerStreams;
   private readonly core: WitnessCore;
   private readonly loop: CoreLoop<WitnessInput, WitnessOutput>;
+  private readonly stamps = new NodeStamps();
   /** Null where nothing is traced. */
   private readonly traced: TracedFrames | null;
   private readonly seals: HeldCalls<SealResponse>;
@@ -231,15 +233,19 @@ export class WitnessService implements OpenService {
 
   private onRecord(client: number, bytes: Buffer): void {
     const receivedUs = this.traced === null ? 0 : wallUs();
+    this.stamps.onArrival();
     const frame = decodeRecordRequest(bytes);
     assertCluster(frame.clusterId, this.clusterId);
     assertClient(frame.clientId, client);
     this.traced?.onRecord(frame, client, receivedUs);
+    this.stamps.onDecoded(frame.trace);
     this.loop.push({ kind: 'record', frame });
+    this.stamps.onStepped(client, frame.trace);
     this.traced?.onRecordStepped(frame, this.core.epoch);
   }
 
   private onClientGone(client: number): void {
+    this.stamps.forget(client);
     this.traced?.onClientGone(client);
     this.loop.push({ kind: 'clientGone', client });
   }
@@ -254,6 +260,7 @@ export class WitnessService implements OpenService {
     switch (output.kind) {
       case 'record':
         this.traced?.traceAnswers(output.client, output.frame);
+        output.frame.trace = this.stamps.stamp(output.client, 'stream', output.frame.trace);
         this.clients.send(output.client, encodeRecordResponse(output.frame));
         return this.traced?.onSent();
       case 'collected':
@@ -281,6 +288,7 @@ export class WitnessService implements OpenService {
   }
 
   private onTurn(): void {
+    this.stamps.onTurn();
     this.traced?.onTurn();
     // While the disk is full no answer can leave; those to reads would pile up without any bytes that wait for the disk.
     this.clients.setHolding(this.shell.isStoreBehind || this.shell.isStoreStuck);

@@ -164,7 +164,15 @@ export class ObedientNodes {
     if (calls.client.getChannel().getConnectivityState(false) === connectivityState.SHUTDOWN) return;
     const clusterId = this.leads[0]?.config?.clusterId ?? '';
     const life = { clusterId, role, nodeId, incarnation, epoch: 1, sessionFloor: this.#sessionFloor };
-    const said = { lostEpoch: 0, stateSlot: 0, stateHash: 0, config: undefined, openEpoch: 0, openVersion: 0 };
+    const said = {
+      lostEpoch: 0,
+      stalledUs: 0,
+      stateSlot: 0,
+      stateHash: 0,
+      config: undefined,
+      openEpoch: 0,
+      openVersion: 0,
+    };
     calls.client.heartbeat({ ...life, ...said }, (error, response) => {
       if (error === null) this.#sessionFloor = Math.max(this.#sessionFloor, response.sessionFloor);
     });

@@ -76,6 +76,26 @@ describe('loadgen and a real cluster', () => {
     assert.equal(Math.round(onTimeline), iteration.operations);
   });
 
+  it('attributes the time of every class, and says so when some of it lies nowhere', async () => {
+    const load = ['run', '--clients', '1', '--threads', '4', '--rate', '150/s', '--duration', '3s', '--warmup', '1s'];
+    const args = [...load, '--write-ratio', '0.5', '--keys', '2000', '--attribute-every', '1', '--json'];
+    const coverage = async (workerEntry?: URL): Promise<number[]> => {
+      const stdout = new Sink();
+      const out = ['--out', path.join(directory, workerEntry === undefined ? 'whole' : 'hidden')];
+      const doors = { stdout, stderr: new Sink(), signal: new AbortController().signal };
+      await runCli([...args, ...out], workerEntry === undefined ? doors : { ...doors, workerEntry });
+      const { points, findings }: RunResult = JSON.parse(stdout.text);
+      const [point] = points;
+      assert.ok(point !== undefined && findings.length >= 4);
+      for (const operations of Object.values(point.attributed)) assert.ok(operations > 50, String(operations));
+      return Object.values(point.coverageAtMedian).map(Number);
+    };
+    const whole = await coverage();
+    assert.ok(Math.min(...whole) >= 0.95, `${whole}`);
+    const hidden = await coverage(new URL('../unit/loadgen/doubles/dawdling-sdk-worker.js', import.meta.url));
+    assert.ok(Math.max(...hidden) < 0.95, `${hidden}`);
+  });
+
   it('ends with 5 when the SDK alters one byte of what the cluster answered', async () => {
     const stdout = new Sink();
     const stderr = new Sink();

@@ -110,6 +110,7 @@ describe('membership', () => {
       incarnation: 99,
       epoch: 3,
       lostEpoch: 0,
+      stalledUs: 0,
       stateSlot: 0,
       stateHash: 0,
       sessionFloor: 1,
@@ -162,7 +163,7 @@ describe('membership', () => {
 
   it('says how its state is, and passes on that it has to stop', async () => {
     const reasons: string[] = [];
-    const state = { lostEpoch: 2, stateSlot: 64, stateHash: 77 };
+    const state = { lostEpoch: 2, stalledUs: 7, stateSlot: 64, stateHash: 77 };
     await join({ state: () => state, onStop: (reason) => reasons.push(reason) }).register();
     membership.start();
     await eventually('a heartbeat', () => coordinator.heartbeats.at(-1)?.stateHash === 77);

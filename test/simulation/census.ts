@@ -27,6 +27,8 @@ export const FAULT_NAMES = [
   'leaderLost',
   'cutOff',
   'struckTwice',
+  'leaderStranded',
+  'leaderDiskFull',
   'clientLost',
   'clientSilent',
   'nodeLost',

@@ -2,7 +2,7 @@
 // with the members written and the first epoch to be led; gathering is not the simulator's subject.
 
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator-core.js';
-import { hasLeader } from '../../protocol/coordinator/record.js';
+import { hasLeader, isNewer, isStarting, type RecordedEpoch } from '../../protocol/coordinator/record.js';
 import { type CoordinatorRules, coordinatorRules } from '../../protocol/coordinator/rules.js';
 import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import { NodeRole } from '../../protocol/coordinator/types.js';
@@ -48,8 +48,10 @@ export class Coordination {
   private readonly witnesses = new Map<number, string[]>();
   /** Session ids that went out. */
   private readonly issued: { from: number; to: number }[] = [];
-  /** The epoch in whose beginning a witness lost its memory. */
-  private struckEpoch = 0;
+  /** As far as the record ever was: one that is put back takes back nothing that witnesses recorded. */
+  private furthest: RecordedEpoch;
+  /** Latest epoch in which a witness said that it has started. */
+  private startedEpoch = 0;
 
   constructor(
     private readonly world: World,
@@ -59,7 +61,10 @@ export class Coordination {
     const { clusterId } = first;
     const record = { clusterId, sessionFloor: 1, config: first, recovery: undefined };
     this.bucket = new RecordBucket(world, record, rules.isBlind === true);
-    this.bucket.observe(({ config }) => {
+    this.furthest = record;
+    this.bucket.observe((written) => {
+      const { config } = written;
+      if (isNewer(written, this.furthest)) this.furthest = written;
       if (config?.status === EpochStatus.open) this.witnesses.set(config.epoch, namesOf(config));
     });
     for (let index = 0; index < world.plan.coordinators; index++) {
@@ -67,6 +72,13 @@ export class Coordination {
       process.tickEvery(TICK_US);
       this.processes.push(process);
     }
+  }
+
+  /** Calls back whenever the record says that the witnesses of an epoch may start. */
+  onStarting(then: () => void): void {
+    this.bucket.observe(({ config }) => {
+      if (config !== undefined && isStarting(config)) then();
+    });
   }
 
   /** What the record says. */
@@ -110,7 +122,8 @@ export class Coordination {
     this.lives.set(node.name, member);
     const isAlive = (): boolean => node.isAlive && this.lives.get(node.name) === member;
     const isPaused = (): boolean => node.isPaused;
-    const report = (): NodeReport => node.report?.() ?? { epoch: 0, lostEpoch: 0, stateSlot: 0, stateHash: 0 };
+    const report = (): NodeReport =>
+      node.report?.() ?? { epoch: 0, lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0 };
     const standing = isSameLife ? before.standing : { sessionFloor: 0, lastOpen: undefined };
     const ends = { isAlive, isPaused, report };
     const membership = new Membership(this.world, member, ends, standing, (index, build, onAnswer) => {
@@ -153,17 +166,18 @@ export class Coordination {
     return this.config.witnesses.findIndex(({ id }) => id === name);
   }
 
-  /** Whether a witness may lose its memory: enough others live on from which the epoch opened last can be recovered. */
+  /**
+   * Whether a witness may lose its memory: enough others live on from which the epoch opened last can be recovered. While
+   * there is none to recover and the next has not opened, all may, until one has started: it may open at any time then.
+   */
   maySpare(name: string, enough: number): boolean {
-    const { config, recovery } = this.bucket.stored.record ?? {};
+    const { config, recovery } = this.furthest;
     if (config === undefined) return false;
-    const isOpen = config.status === EpochStatus.open;
-    const opened = isOpen ? config.witnesses : (recovery?.opened?.witnesses ?? []);
-    const left = opened.filter(({ id, incarnation }) => id !== name && this.lives.get(id)?.incarnation === incarnation);
-    // The next list is chosen while the epoch begins; of it no more than one may be gone before it is known.
-    if (left.length < enough || (!isOpen && this.struckEpoch === config.epoch)) return false;
-    if (!isOpen) this.struckEpoch = config.epoch;
-    return true;
+    const mayBeOpen = config.status === EpochStatus.open || this.startedEpoch === config.epoch;
+    const needed = mayBeOpen ? config.witnesses : recovery?.opened?.witnesses;
+    if (needed === undefined) return true;
+    const left = needed.filter(({ id, incarnation }) => id !== name && this.lives.get(id)?.incarnation === incarnation);
+    return left.length >= enough;
   }
 
   /** An operator asks some coordinator for another leader. */
@@ -252,6 +266,7 @@ export class Coordination {
 
   /** A node's answer to a call of whichever coordinator made it. */
   answerCall(from: string, answer: CallAnswer): void {
+    if (answer.kind === 'started') this.startedEpoch = Math.max(this.startedEpoch, answer.response.epoch);
     const copy = copyFrame(answer);
     const process = this.processes.find((candidate) => candidate.awaits(copy.call));
     if (process === undefined) return;
@@ -296,7 +311,7 @@ export class Coordination {
       ...{ clusterIdProposal: this.first.clusterId, name: `k${index}`, natsUrl: '', sessionLimit: 1_000_000_000 },
       ...{ replicas: plan.replicas, witnesses: plan.witnesses, fastQuorum: plan.fastQuorum },
       ...{ heartbeatUs: LIVENESS_US / 5, livenessUs: LIVENESS_US, retryUs: RETRY_US },
-      ...{ replaceAfterUs: LIVENESS_US, streamGraceUs: plan.streamGraceUs },
+      ...{ replaceAfterUs: LIVENESS_US, streamGraceUs: plan.streamGraceUs, stallUs: plan.stallUs },
     };
     return new CoordinatorCore(settings, rules);
   }

@@ -6,9 +6,15 @@ import type { World } from './node.js';
 /** How often a full disk is tried again. */
 const RETRY_US = 1000;
 
-interface Write<Batch> {
-  batch: Batch;
+/** Who is told what becomes of a batch. */
+export interface BatchOwner {
   onKept: () => void;
+  /** The disk was full; once for all batches that it tries to keep together. */
+  onRefused?: () => void;
+}
+
+interface Write<Batch> extends BatchOwner {
+  batch: Batch;
 }
 
 /** The disk of one node; outlives the node's processes. */
@@ -28,8 +34,8 @@ export class SimulatedDisk<Batch> {
   ) {}
 
   /** Keeps a batch some time from now, then calls `onKept`. */
-  write(batch: Batch, onKept: () => void): void {
-    this.queue.push({ batch, onKept });
+  write(batch: Batch, onKept: () => void, onRefused?: () => void): void {
+    this.queue.push({ batch, onKept, ...(onRefused && { onRefused }) });
     if (!this.isWriting) this.writeNext();
   }
 
@@ -70,9 +76,12 @@ export class SimulatedDisk<Batch> {
     const group = this.queue.splice(0);
     this.group = group;
     const slowness = timeline.nowUs < this.slowUntilUs ? 100 : 1;
+    let isRefused = false;
     const finish = (): void => {
       if (this.life !== life) return;
       if (timeline.nowUs < this.fullUntilUs) {
+        if (!isRefused) group[0]?.onRefused?.();
+        isRefused = true;
         timeline.after(RETRY_US, finish);
         return;
       }

@@ -99,6 +99,10 @@ export interface SimulationPlan {
   spareWitnesses: number;
   /** Time that a leader whose stream broke has to be heard in. */
   streamGraceUs: number;
+  /** Time that a leader has to say it has been stalled for before it is replaced; several of its empty frames. */
+  stallUs: number;
+  /** Leaders that are cut off from their peers alone, or whose disks fill up, for longer than that. */
+  leaderStrandings: number;
   /** Wishes of operators for another leader. */
   leaderTransfers: number;
   /** Calls for session ids. */
@@ -107,6 +111,8 @@ export interface SimulationPlan {
   recordRollbacks: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
+  /** Share of epochs in which witnesses lose their memory just before they start, as many as may. */
+  witnessLossAtStart: number;
   /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
   witnessCrashes: number;
   /** Share of strikes at the leader soon after which witnesses crash as well, likewise. */
@@ -207,7 +213,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
   const sessions = new SeededRandom(seed, 6);
   const sessionLeaseUs = sessions.pick([60_000_000, 60_000_000, 30_000, 80_000]);
   const isShort = sessionLeaseUs < 60_000_000;
-  const plan: SimulationPlan = {
+  const plan: Omit<SimulationPlan, 'witnessLossAtStart'> = {
     seed,
     salt: 0,
     replicas: random.chance(0.7) ? 3 : 5,
@@ -255,8 +261,11 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     ...createReplicaCrashes(new SeededRandom(seed, 4)),
     ...createOperations(new SeededRandom(seed, 5)),
     ...createExchanges(new SeededRandom(seed, 6)),
+    ...createStrandings(new SeededRandom(seed, 7)),
   };
-  return { ...plan, ...overrides };
+  const forgetting = new SeededRandom(seed, 7);
+  const witnessRestarts = forgetting.chance(0.2) ? 12 : plan.witnessRestarts;
+  return { ...plan, witnessRestarts, witnessLossAtStart: forgetting.pick([0, 0, 0.5]), ...overrides };
 }
 
 function createDisks(random: SeededRandom) {
@@ -287,6 +296,10 @@ function createOperations(random: SeededRandom) {
     recordRollbacks: random.pick([0, 0, 0, 1]),
     streamGraceUs: random.pick([0, 7500]),
   };
+}
+
+function createStrandings(random: SeededRandom) {
+  return { stallUs: random.pick([150_000, 300_000]), leaderStrandings: random.pick([0, 0, 0, 0, 1]) };
 }
 
 function createReplicaCrashes(random: SeededRandom) {

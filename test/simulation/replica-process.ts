@@ -54,8 +54,8 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
 
   /** For a heartbeat. */
   report(): NodeReport {
-    const { epoch, lostEpoch, stateHash } = this.core;
-    return { epoch, lostEpoch, stateSlot: stateHash.slot, stateHash: stateHash.hash };
+    const { epoch, lostEpoch, stalledUs, stateHash } = this.core;
+    return { epoch, lostEpoch, stalledUs, stateSlot: stateHash.slot, stateHash: stateHash.hash };
   }
 
   /** The process ends with what its disk holds. */
@@ -138,7 +138,11 @@ export class ReplicaProcess extends SimulatedNode<ReplicaInput, ReplicaOutput> {
         return;
       }
       case 'persist':
-        this.disk.write(output.batch, () => this.onKept(output, life));
+        this.disk.write(
+          output.batch,
+          () => this.onKept(output, life),
+          () => this.life === life && this.input({ kind: 'persistRefused' }),
+        );
         return;
       case 'admitted':
         world.answerCall(name, output);

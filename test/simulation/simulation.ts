@@ -75,6 +75,8 @@ const REST_US = 6_000_000;
 const REST_CHECK_US = 25_000;
 const NODE_TICK_US = 10_000;
 const CLIENT_TICK_US = 5_000;
+/** Longest time between two steps of a replica in which it is taken to have run. */
+const STEP_US_MAX = 20_000;
 
 /** Runs a plan to its end. Throws what a core throws. */
 export function runSimulation(options: SimulationOptions): SimulationResult {
@@ -89,6 +91,7 @@ class Simulation implements World {
   readonly network: Network;
   private readonly transcript: string[] | null;
   private readonly replicas: ReplicaProcess[] = [];
+  private readonly replicaIndexes = new Map<string, number>();
   private readonly replicaCores: ReplicaCore[] = [];
   private readonly witnesses: WitnessProcess[] = [];
   private readonly witnessCores: WitnessCore[] = [];
@@ -232,7 +235,7 @@ class Simulation implements World {
     describe: () => string,
   ): void {
     if (node === undefined) return;
-    const source = this.replicas.findIndex(({ name }) => name === from);
+    const source = this.replicaIndexes.get(from) ?? -1;
     const deliver = (): void => node.input(input, source);
     this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
@@ -253,6 +256,7 @@ class Simulation implements World {
       const node = new ReplicaProcess(index, this, core, this.rules.tearsCheckpoints === true);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
+      this.replicaIndexes.set(node.name, index);
       this.replicaCores.push(core);
     }
     const spares = Array.from({ length: this.plan.spareWitnesses }, (_, count) => witnesses.length + count);
@@ -284,7 +288,7 @@ class Simulation implements World {
     return new ReplicaCore({
       ...{ clusterId: clusterIdOf(this.plan), id: `r${index}`, incarnation, shards, descriptorLimit },
       ...{ weakWaitUs: 20_000, relayAfterUs, sessionLeaseUs, logKeptEntries, logEntriesLimit },
-      ...{ durability, checkpointEntries, image, snapshotPartBytes: 120 },
+      ...{ durability, checkpointEntries, image, snapshotPartBytes: 120, stepUsMax: STEP_US_MAX },
       ...(isTight ? { parkedLimit: 4, heldLimit: 6, weakReadLimit: 3 } : {}),
       rules: this.executions.watch(this.rules.replica ?? replicaRules),
     });
@@ -438,6 +442,8 @@ class Simulation implements World {
       strikes.push({ at: draw(), strike: () => this.losses.isolate() });
     for (let count = 0; count < plan.leaderTransfers; count++)
       strikes.push({ at: draw(), strike: () => this.coordination.transferLeader() });
+    for (let count = 0; count < plan.leaderStrandings; count++)
+      strikes.push({ at: draw(), strike: () => this.faults.stranded.strike() });
     for (let count = 0; count < plan.sessionCalls; count++)
       strikes.push({ at: draw(), strike: () => this.coordination.openSessions() });
     for (let count = 0; count < plan.recordRollbacks; count++)

@@ -1,12 +1,14 @@
 // A result as a real sweep gave it, for tests and pictures of reports: the figures of one measured run (four points, three
 // iterations) are spread out again into latencies, parts of windows and processes, the same on every machine.
 
+import { describeFindings } from '../../loadgen/outcome/findings.js';
 import { parseGoal } from '../../loadgen/outcome/goal.js';
 import { type PointResult, summarizePoint } from '../../loadgen/outcome/point.js';
 import type { RunResult } from '../../loadgen/outcome/result.js';
 import { parsePlan, SCHEMA_VERSION, STUDY_DEFAULTS } from '../../loadgen/plan.js';
 import { createHistogram, encodeHistogram } from '../../loadgen/worker/histograms.js';
 import { Random } from '../../loadgen/worker/random.js';
+import { TimeLineRows } from '../../loadgen/worker/time-lines.js';
 import type { PhaseResult, TimelineBucket } from '../../proto/gen/curpho/v1/load_worker.js';
 
 /** What was measured at one stream count. */
@@ -132,6 +134,7 @@ function composeResult(): RunResult {
     },
     order: [2, 4, 6, 8, 4, 6, 8, 2, 6, 8, 2, 4].map((threads, at) => ({ iteration: 1 + Math.floor(at / 4), threads })),
     points,
+    findings: describeFindings(points),
     viewChanges: 0,
     goalMet: null,
     interrupted: false,
@@ -231,6 +234,7 @@ function finishPhase(
     errors: 0,
     unknown: 0,
     errorCodes: {},
+    timeLines: realisticTimeLines(new Random(7), measured),
     windowMs: WINDOW_MS,
     verification: {
       checked: Math.round(operations * 0.9),
@@ -255,6 +259,30 @@ function finishPhase(
     spansDropped: 0,
     spansExported: 0,
   };
+}
+
+/** Shares as a run had them: most of the time under way, some in other processes' turns, little at work. */
+const STAGE_SHARES = [0.06, 0.38, 0.08, 0.01, 0.02, 0.05, 0, 0.24, 0.11, 0.02, 0.02];
+const TIME_LINES = 200;
+
+function realisticTimeLines(random: Random, measured: MeasuredPoint): Uint8Array[] {
+  return [0, 1, 2, 3].map((index) => {
+    const rows = new TimeLineRows(() => random.nextDouble());
+    for (let line = 0; line < TIME_LINES; line++) {
+      const us = latencyMs(random, measured.latency[index] ?? [1, 2]) * 1000;
+      const isSlow = random.nextDouble() < 0.04;
+      const stagesUs = STAGE_SHARES.map(
+        (share, at) => us * share * (isSlow ? 0.6 : 1) + (isSlow && at === 6 ? us * 0.4 : 0),
+      );
+      const path = index > 1 ? 'weak' : isSlow ? 'slow' : 'fast';
+      rows.record(path, us, {
+        stagesUs,
+        role: index < 2 && random.nextDouble() < 0.3 ? 'witness' : 'replica',
+        node: 0,
+      });
+    }
+    return rows.encode();
+  });
 }
 
 /** Log-normal with a given median and 99th percentile. */

@@ -1,7 +1,7 @@
 // What a chart is before it is drawn: figures with names, axes and a caption. The drawing knows nothing of load and
 // replicas; what is drawn comes from figures.ts.
 
-import type { ReportTable } from '../content.js';
+import type { ReportTable } from '../report-table.js';
 import type { Tone } from './palette.js';
 import type { Axis } from './scale.js';
 

@@ -6,6 +6,7 @@ import { fastPathChart } from './fast-path.js';
 import { mediansChart } from './medians.js';
 import { percentilesChart } from './percentiles.js';
 import { processesChart } from './processes.js';
+import { stagesChart } from './stages.js';
 import { throughputChart } from './throughput.js';
 import { timelineCharts } from './timelines.js';
 
@@ -13,12 +14,13 @@ import { timelineCharts } from './timelines.js';
 export interface ChartGroups {
   scaling: Chart[];
   latency: Chart[];
+  stages: Chart[];
   timelines: Chart[];
   processes: Chart[];
 }
 
 /** All names that a chart may have. They become names of files, which a new report replaces. */
-const CHART_NAME = /^(?:throughput|medians|percentiles|fast-path|processes|timeline-\d+)$/;
+const CHART_NAME = /^(?:throughput|medians|percentiles|fast-path|processes|stages|timeline-\d+)$/;
 
 /** Whether a chart may be called so. */
 export function isChartName(name: string): boolean {
@@ -31,6 +33,7 @@ export function composeCharts(result: RunResult): ChartGroups {
   return {
     scaling: [throughputChart(result), mediansChart(result)],
     latency: present([percentilesChart(result), fastPathChart(result)]),
+    stages: present([stagesChart(result)]),
     timelines: timelineCharts(result),
     processes: present([processesChart(result)]),
   };

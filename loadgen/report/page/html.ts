@@ -5,10 +5,11 @@ import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { element, escapeText } from '../charts/svg.js';
 import { commandLinePieces } from '../command-line.js';
-import { composeReport, openLoopTable, type ReportTable, workerTable } from '../content.js';
+import { composeReport, openLoopTable, workerTable } from '../content.js';
 import { composeCharts } from '../figures/all-charts.js';
 import { POINTS_DRAWN_LIMIT } from '../figures/limits.js';
 import { listKeyFigures } from '../key-figures.js';
+import type { ReportTable } from '../report-table.js';
 import { describeVerdict, judgeRun } from '../verdict.js';
 import { checkList, factList, figure, keyFigures, section, titledTable } from './parts.js';
 import { pageStyle } from './style.js';
@@ -56,11 +57,12 @@ function composeParts(result: RunResult, baseline: RunResult | null): PagePart[]
   const { tables, facts } = composeReport(result, baseline);
   const openLoop = openLoopTable(result);
   const workers = workerTable(result);
-  const placed = new Set([openLoop?.title, workers?.title]);
+  const placed = new Set([openLoop?.title, workers?.title, charts.stages[0]?.table.title]);
   return [
     { id: 'verdict', title: 'Verdict', content: verdictPart(result) },
     { id: 'scaling', title: 'Throughput and medians', content: chartGrid(charts.scaling, 'charts pairs') },
     { id: 'latency', title: 'Latency and fast path', content: chartGrid(charts.latency, 'charts') },
+    { id: 'time-lines', title: 'Where the time goes', content: chartGrid(charts.stages, 'charts') },
     { id: 'time', title: 'Over time', content: timePart(result, charts.timelines) },
     { id: 'open-loop', title: 'Open loop', content: openLoop === null ? '' : openLoopPart(openLoop) },
     {

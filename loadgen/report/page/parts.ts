@@ -3,9 +3,9 @@
 import type { Chart } from '../charts/chart.js';
 import { drawChart } from '../charts/draw-chart.js';
 import { element, escapeText } from '../charts/svg.js';
-import type { ReportTable } from '../content.js';
 import { formatCount } from '../format.js';
 import type { KeyFigure } from '../key-figures.js';
+import type { ReportTable } from '../report-table.js';
 import type { Check } from '../verdict.js';
 
 /** Rows beyond these are left to `result.json`. */

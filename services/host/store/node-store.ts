@@ -76,6 +76,7 @@ export class NodeStore {
   private flushing: Group | null = null;
   private flushingBytes = 0;
   private stuckReason: string | null = null;
+  private tellRefused: () => void = () => undefined;
   private isClosed = false;
   private onIdle: (() => void)[] = [];
   private onClosed: () => void = () => undefined;
@@ -155,6 +156,11 @@ export class NodeStore {
     worker.on('error', (error) => this.onBroken(new DamageError(`${dataFile(directory)}: ${error}`)));
     this.worker = worker;
     this.maybeFlush();
+  }
+
+  /** Has `tell` called when the disk refuses what it is given; it is given that again until it keeps it. */
+  onRefused(tell: () => void): void {
+    this.tellRefused = tell;
   }
 
   /** Keeps what `fill` writes, all of it or nothing and after all batches before; then calls `onKept`, in order. */
@@ -264,6 +270,7 @@ export class NodeStore {
 
   private onStuck(reason: string): void {
     this.stuckReason = reason;
+    this.tellRefused();
     const { directory, log, bytesLimit } = this.options;
     const { bavail, bsize } = statfsSync(directory);
     log.error(

@@ -34,6 +34,7 @@ function createBench(options: { batchDelayUs?: number } = {}): Bench {
     batchDelayUs: options.batchDelayUs ?? 0,
     onConfigWanted: (epoch) => wanted.push(epoch),
     tracer: null,
+    stamps: null,
   });
   open.push(driver);
   const state = createSessionState(5);

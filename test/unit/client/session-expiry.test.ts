@@ -14,7 +14,7 @@ const open: CoreDriver[] = [];
 function createBench() {
   const core = new FakeCore();
   const clock = (): number => performance.now();
-  const parts = { sender: new FakeSender(), batchDelayUs: 0, onConfigWanted: () => {}, tracer: null };
+  const parts = { sender: new FakeSender(), batchDelayUs: 0, onConfigWanted: () => {}, tracer: null, stamps: null };
   const driver = new CoreDriver({ core, clock, ...parts });
   open.push(driver);
   const state = createSessionState(5);

@@ -72,6 +72,7 @@ describe('connect options', () => {
       batchDelayUs: 0,
       boundReplica: null,
       tracing: null,
+      timeLineEvery: 0,
     });
   });
 

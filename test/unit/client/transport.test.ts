@@ -130,6 +130,7 @@ function openStreams(config: ClusterConfig, inputs: Inputs, ackTransport: 'nats'
     config,
     ackTransport,
     boundReplica: null,
+    onArrival: () => undefined,
     clock: () => performance.now(),
     onInput: (input) => inputs.push(input),
     onResume: () => {},

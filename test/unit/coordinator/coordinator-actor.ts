@@ -103,8 +103,8 @@ export class Actor {
   heartbeat(role: number, nodeId: string, said: Partial<HeartbeatRequest> = {}) {
     const { clusterIdProposal: clusterId } = settings;
     const life = { clusterId, role, nodeId, incarnation: incarnationOf(nodeId) };
-    const nothing = { lostEpoch: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0, config: undefined, ...NO_CONFIG };
-    const request = { ...life, epoch: 1, ...nothing, ...said };
+    const nothing = { lostEpoch: 0, stalledUs: 0, stateSlot: 0, stateHash: 0, sessionFloor: 0 };
+    const request = { ...life, epoch: 1, ...nothing, config: undefined, ...NO_CONFIG, ...said };
     return this.run({ kind: 'heartbeat', call: ++this.#lastCall, request });
   }
 
@@ -178,14 +178,19 @@ export class Actor {
     });
   }
 
+  /** The leader answers, and a witness starts, which is as many as it takes with q = m. */
+  open(openSlot = 1, witnessId = 'w1'): CoordinatorOutput[] {
+    return [...this.answerLead(openSlot), ...this.answerStart(witnessId)];
+  }
+
   /** A witness answers its last `start`. */
-  answerStart(witnessId: string): CoordinatorOutput[] {
+  answerStart(witnessId: string, incarnation = incarnationOf(witnessId)): CoordinatorOutput[] {
     const start = of(this.log, 'start').findLast(({ request }) => request.witnessId === witnessId);
     assert.ok(start, `${witnessId} was never started`);
     return this.run({
       kind: 'started',
       attempt: start.attempt,
-      response: { epoch: start.request.config?.epoch ?? 0, incarnation: incarnationOf(witnessId) },
+      response: { epoch: start.request.config?.epoch ?? 0, incarnation },
     });
   }
 }

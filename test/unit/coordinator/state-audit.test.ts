@@ -66,7 +66,15 @@ describe('state audit', () => {
     say(k0, 'r0', 8, 0xabc);
     say(k0, 'r2', 8, 0xabc);
     const node = { role: NodeRole.replica, id: 'r1', address: 'r1:1', incarnation: 591 };
-    const said = { epoch: 1, lostEpoch: 0, sessionFloor: 0, config: undefined, openEpoch: 0, openVersion: 0 };
+    const said = {
+      epoch: 1,
+      lostEpoch: 0,
+      stalledUs: 0,
+      sessionFloor: 0,
+      config: undefined,
+      openEpoch: 0,
+      openVersion: 0,
+    };
     k0.run({ kind: 'nodeSeen', clusterId: 'cluster-a', node, report: { ...said, stateSlot: 8, stateHash: 0xdef } });
     assert.deepEqual(of(k0.log, 'stateDiffers'), [], 'a life that is no member counts for nothing');
     say(k0, 'r1', 8, 0xdef);

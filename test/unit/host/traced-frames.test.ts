@@ -60,7 +60,7 @@ class Bench {
 function traceOf(...names: { seq?: number; nonce?: number }[]): FrameTrace {
   const context = encodeTraceContext(PARENT);
   const operations = names.map(({ seq = 0, nonce = 0 }) => ({ session: seq > 0 ? SESSION : 0, seq, nonce, context }));
-  return { sentUs: Date.now() * 1000, operations };
+  return { sentUs: Date.now() * 1000, operations, turn: 0, stampUs: 0, taken: [] };
 }
 
 function writeOf(seq: number, strong = true): SessionRequest['writes'][number] {

@@ -45,6 +45,7 @@ describe('parsePlan', () => {
       scheduling: defaultScheduling(),
       otlpUrl: null,
       traceRatio: 0,
+      attributeEvery: 16,
       goal: [],
     });
   });

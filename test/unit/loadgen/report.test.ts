@@ -146,7 +146,7 @@ describe('baseline', () => {
     try {
       assert.throws(() => readResult(directory), /--baseline: cannot read/);
       writeFileSync(file, '{"schemaVersion":99,"points":[]}');
-      assert.throws(() => readResult(directory), /no result of schema version 3/);
+      assert.throws(() => readResult(directory), /no result of schema version 4/);
       const saved = sampleResult([samplePoint(2, [100])]);
       writeFileSync(file, JSON.stringify(saved));
       assert.deepEqual(readResult(directory), JSON.parse(JSON.stringify(saved)));

@@ -48,6 +48,7 @@ export function samplePhase(latenciesUs: number[][], changes: Partial<PhaseResul
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    timeLines: [],
     ...changes,
   };
 }
@@ -73,6 +74,7 @@ export function sampleResult(points: PointResult[], changes: Partial<RunResult> 
     warmup: { streams: 16, ms: 10_000, operations: 1, errors: 0, verification: { checked: 1, wrong: 0, examples: [] } },
     order: [],
     points,
+    findings: [],
     viewChanges: 0,
     goalMet: null,
     interrupted: false,

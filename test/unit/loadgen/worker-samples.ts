@@ -21,6 +21,7 @@ export function samplePlan(changes: Partial<PlanRequest>): PlanRequest {
     openLoop: undefined,
     otlpUrl: '',
     traceRatio: 0,
+    attributeEvery: 16,
     ...changes,
   };
 }

@@ -216,7 +216,8 @@ describe('codec limits', () => {
       'SessionRequest.writes.dependencies',
       /at most/,
     );
-    const cut = { sentUs: 1, operations: [{ session: 9, seq: 4, nonce: 0, context: bytesOf(24) }] };
+    const operations = [{ session: 9, seq: 4, nonce: 0, context: bytesOf(24) }];
+    const cut = { sentUs: 1, operations, turn: 0, stampUs: 0, taken: [] };
     const frame = samples.createSessionRequest({ trace: cut });
     const decode = () => codec.decodeSessionRequest(codec.encodeSessionRequest(frame));
     assertRefused(decode, 'SessionRequest.trace.operations.context', /25 bytes/);

@@ -36,6 +36,9 @@ export function createCommand(changes: Partial<Command> = {}): Command {
 }
 
 const trace = {
+  turn: 12,
+  stampUs: 2 ** 41,
+  taken: [{ turn: 11, sentUs: 2 ** 41 - 9, receivedUs: 2 ** 41 - 7, loopUs: 1, decodeUs: 2, stepUs: 3, nodeTurn: 4 }],
   sentUs: 1_700_000_000_000_000,
   operations: [{ session: 9, seq: 4, nonce: 0, context: bytesOf(25) }],
 };
@@ -204,7 +207,7 @@ export function createRecordResponse(changes: Partial<RecordResponse> = {}): Rec
     recordReplies: [{ session: 9, seq: 4, status: 1, watermark: 4 }],
     checkReplies: [{ nonce: 4, watermark: 4, pending: [{ session: 9, seq: 4 }] }],
     refusals: [{ code: 1, detail: '', nonce: 4, session: 0, seq: 0 }],
-    trace: { sentUs: 7, operations: [] },
+    trace: { sentUs: 7, operations: [], turn: 0, stampUs: 0, taken: [] },
     ...changes,
   };
 }

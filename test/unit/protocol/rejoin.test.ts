@@ -8,6 +8,8 @@ import { AppliedState } from '../../../protocol/replica/state.js';
 import { outcome, type Story, type StoryOptions, toBytes, valueRead } from './story.js';
 import { changeView, openStory } from './view-change.js';
 
+const LEASE_US = 2_000_000;
+
 /** A coordinator asks the leader for a life that is to take a place. */
 function admit(story: Story, member: ReplicaMember, version = story.config.version): void {
   const { clusterId, epoch, leader } = story.config;
@@ -148,6 +150,63 @@ describe('P7: a life that is to join', () => {
     assert.equal(commitOf({}), 4);
     const anyLife: Partial<ReplicaRules> = { isOfLife: (frame, life) => frame.replica === life.index };
     assert.equal(commitOf(anyLife), 5);
+  });
+
+  it('P7, F5: what a former life has said of the sessions that are to end does not count for the present one', () => {
+    /** r2 has answered, or is about to; then its place is exchanged, and the new life and r1 take in one more write. */
+    const keptWith = (rules: Partial<ReplicaRules>, isAnswerLate: boolean): string[] => {
+      const story = begin({ ...broken(rules), sessionLeaseUs: LEASE_US, bound: 1 });
+      story.startReplica(3, 900);
+      const joining = member(3, 2, 900);
+      admit(story, joining);
+      story.advance(60_000);
+      story.settle();
+      story.hold('c1', 'r0 w*');
+      story.hold('r0', 'r1 w*');
+      for (let step = 0; step < 12; step++) {
+        story.advance(LEASE_US / 8);
+        story.deliver('r0', 'r2');
+        if (!isAnswerLate) story.settle('r2', '*');
+      }
+      story.hold('r2', 'r0');
+      exchange(story, joining);
+      tellReplicas(story);
+      story.tell(1);
+      story.hold('r3', 'r0');
+      const call = story.weakPut(1, 'x', 'kept');
+      // The first acknowledgement is lost, and no witness is there: all replicas are asked.
+      story.settle('c1', 'r1 r3');
+      story.drop('r1 r3', 'c1');
+      for (const witness of [0, 1, 2]) story.toClient(1, { kind: 'witnessDown', witness });
+      for (let step = 0; step < 20; step++) {
+        story.advance(30_000);
+        story.settle('c1', 'r1 r3');
+        story.settle('r1 r3', 'c1');
+      }
+      assert.deepEqual(call.levels, ['witnessed'], 'a majority holds it');
+      story.crash('c1');
+      // The witnesses answer, which have nothing of it.
+      if (isAnswerLate) story.deliver('r2', 'r0', 'replicated');
+      story.release();
+      story.hold('r0', 'r1 r3');
+      story.hold('r1 r3', 'r0');
+      for (let step = 0; step < 12; step++) {
+        story.advance(30_000);
+        story.settle('r0 w*', 'r0 w*');
+      }
+      // Its end would have to wait for r1 and r3 to be committed; that it is in the log is enough.
+      if ((story.replicas[0]?.inspect().lastSlot ?? 0) > 4) return [];
+      story.release();
+      for (let step = 0; step < 24; step++) {
+        story.advance(LEASE_US / 8);
+        story.settle();
+      }
+      return story.stateOf(0).filter((entry) => entry.startsWith('x'));
+    };
+    assert.deepEqual(keptWith({}, false), ['x=kept']);
+    assert.deepEqual(keptWith({}, true), ['x=kept']);
+    const anyLife: Partial<ReplicaRules> = { isOfLife: (frame, life) => frame.replica === life.index };
+    assert.deepEqual(keptWith(anyLife, true), [], 'an answer of any life');
   });
 
   it('D10: the leader answers for no list but its own, so that an answer does not outlive the joint count', () => {

@@ -23,7 +23,7 @@ function layer(room: string, may: string[], reason: string, packages = true): La
 }
 
 function roleLayer(role: string): Layer {
-  const may = ['services/host/', `protocol/${role}/`, SHARED_PROTOCOL, 'proto/', 'tracing/'];
+  const may = ['services/host/', `protocol/${role}/`, SHARED_PROTOCOL, 'proto/', 'tracing/', 'attribution/'];
   return layer(`services/${role}/`, may, 'a role knows its own rules and the host, never another role');
 }
 
@@ -31,7 +31,12 @@ const LAYERS: readonly Layer[] = [
   layer('protocol/', [], 'the rules are pure: what they import would have to be simulated', false),
   layer('proto/', ['protocol/'], 'the wire knows the messages and nothing that uses it'),
   layer('tracing/', [SHARED_PROTOCOL, 'proto/'], 'tracing is used by every room and may depend on none'),
-  layer('client/', ['protocol/session/', SHARED_PROTOCOL, 'proto/', 'tracing/'], 'the SDK ships without the services'),
+  layer('attribution/', [SHARED_PROTOCOL], 'both ends of a stream stamp frames, and neither may depend on the other'),
+  layer(
+    'client/',
+    ['protocol/session/', SHARED_PROTOCOL, 'proto/', 'tracing/', 'attribution/'],
+    'the SDK ships without the services',
+  ),
   layer('services/host/', [SHARED_PROTOCOL, 'proto/', 'tracing/'], 'the host runs any role and knows none'),
   roleLayer('replica'),
   roleLayer('witness'),
@@ -40,7 +45,7 @@ const LAYERS: readonly Layer[] = [
   layer('cli/', ['client/', 'proto/'], 'the command is a user of the SDK'),
   layer(
     'loadgen/',
-    ['client/', 'tracing/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', ...CHILD_PROCESSES],
+    ['client/', 'tracing/', 'attribution/', 'proto/', SHARED_PROTOCOL, 'deploy/local-cluster', ...CHILD_PROCESSES],
     'the load generator reaches data through the SDK only',
   ),
   layer(

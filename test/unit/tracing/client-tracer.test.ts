@@ -131,7 +131,8 @@ describe('client tracer', () => {
     assert.ok(operation !== null);
     tracer.onAttempt(operation, 1);
     const context = operation.context;
-    const ahead = { sentUs: Date.now() * 1000 + 60_000_000, operations: [{ nonce: 1, session: 0, seq: 0, context }] };
+    const operations = [{ nonce: 1, session: 0, seq: 0, context }];
+    const ahead = { sentUs: Date.now() * 1000 + 60_000_000, operations, turn: 0, stampUs: 0, taken: [] };
     tracer.onAnswers(ahead, 2);
     const [transit] = spans();
     assert.deepEqual(transit?.duration, [0, 0]);

@@ -126,6 +126,11 @@ export interface HeartbeatRequest {
   openEpoch: number;
   /** Its version. */
   openVersion: number;
+  /**
+   * Replica: microseconds for which it has led without answers of a majority, or its disk has refused everything, as far as
+   * its process ran; else 0.
+   */
+  stalledUs: number;
 }
 
 /** The heartbeat was noted. */
@@ -684,6 +689,7 @@ function createBaseHeartbeatRequest(): HeartbeatRequest {
     config: undefined,
     openEpoch: 0,
     openVersion: 0,
+    stalledUs: 0,
   };
 }
 
@@ -724,6 +730,9 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
     }
     if (message.openVersion !== 0) {
       writer.uint32(96).uint64(message.openVersion);
+    }
+    if (message.stalledUs !== 0) {
+      writer.uint32(104).uint64(message.stalledUs);
     }
     return writer;
   },
@@ -837,6 +846,14 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
             message.openVersion = longToNumber(reader.uint64());
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.stalledUs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -868,6 +885,7 @@ export const HeartbeatRequest: MessageFns<HeartbeatRequest> = {
       : undefined;
     message.openEpoch = object.openEpoch ?? 0;
     message.openVersion = object.openVersion ?? 0;
+    message.stalledUs = object.stalledUs ?? 0;
     return message;
   },
 };

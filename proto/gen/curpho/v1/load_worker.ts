@@ -63,6 +63,8 @@ export interface PlanRequest {
   otlpUrl: string;
   /** Share of operations that are traced. */
   traceRatio: number;
+  /** Every so manieth operation has a time line; 0 for none. */
+  attributeEvery: number;
 }
 
 /** Arrivals that do not wait for answers. */
@@ -221,6 +223,12 @@ export interface PhaseResult {
   spansDropped: number;
   /** Spans that it delivered. */
   spansExported: number;
+  /**
+   * By class, in the order of the histograms: rows of 32-bit floats, least significant byte first. Path (0 fast, 1 slow,
+   * 2 weak), whose answer was the last that was needed (0 a replica's, 1 a witness's), its index, the latency, and the
+   * time in each stage, microseconds.
+   */
+  timeLines: Uint8Array[];
 }
 
 export interface PhaseResult_SlowReasonsEntry {
@@ -323,6 +331,7 @@ function createBasePlanRequest(): PlanRequest {
     openLoop: undefined,
     otlpUrl: "",
     traceRatio: 0,
+    attributeEvery: 0,
   };
 }
 
@@ -375,6 +384,9 @@ export const PlanRequest: MessageFns<PlanRequest> = {
     }
     if (message.traceRatio !== 0) {
       writer.uint32(129).double(message.traceRatio);
+    }
+    if (message.attributeEvery !== 0) {
+      writer.uint32(136).uint32(message.attributeEvery);
     }
     return writer;
   },
@@ -520,6 +532,14 @@ export const PlanRequest: MessageFns<PlanRequest> = {
             message.traceRatio = reader.double();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.attributeEvery = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -555,6 +575,7 @@ export const PlanRequest: MessageFns<PlanRequest> = {
       : undefined;
     message.otlpUrl = object.otlpUrl ?? "";
     message.traceRatio = object.traceRatio ?? 0;
+    message.attributeEvery = object.attributeEvery ?? 0;
     return message;
   },
 };
@@ -1426,6 +1447,7 @@ function createBasePhaseResult(): PhaseResult {
     openLoop: undefined,
     spansDropped: 0,
     spansExported: 0,
+    timeLines: [],
   };
 }
 
@@ -1484,6 +1506,9 @@ export const PhaseResult: MessageFns<PhaseResult> = {
     }
     if (message.spansExported !== 0) {
       writer.uint32(144).uint64(message.spansExported);
+    }
+    for (const v of message.timeLines) {
+      writer.uint32(154).bytes(v!);
     }
     return writer;
   },
@@ -1651,6 +1676,14 @@ export const PhaseResult: MessageFns<PhaseResult> = {
             message.spansExported = longToNumber(reader.uint64());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.timeLines.push(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1708,6 +1741,7 @@ export const PhaseResult: MessageFns<PhaseResult> = {
       : undefined;
     message.spansDropped = object.spansDropped ?? 0;
     message.spansExported = object.spansExported ?? 0;
+    message.timeLines = object.timeLines?.map((e) => e) || [];
     return message;
   },
 };

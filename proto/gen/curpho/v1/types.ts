@@ -93,15 +93,39 @@ export interface OperationTrace {
   context: Uint8Array;
 }
 
+/** When a node had a frame of a client, and for how long: five instants, as one and the times between them. */
+export interface TakenFrame {
+  /** Turn of the client in which it was made. */
+  turn: number;
+  /** When it was sent, by the client's monotonic clock, microseconds. */
+  sentUs: number;
+  /** When it was read from the transport, by the node's monotonic clock, microseconds. */
+  receivedUs: number;
+  /** For how long of the time before that the node's event loop had been busy with other things. */
+  loopUs: number;
+  /** From there until its operations were looked at: it was decoded. */
+  decodeUs: number;
+  /** For how long the core stepped through it. */
+  stepUs: number;
+  /** Turn of the node in which that was. */
+  nodeTurn: number;
+}
+
 /**
  * Rides in a frame beside its operations, since streams live for days and their metadata could not carry it. Costs
- * nothing where nothing is sampled, and no rule looks at it.
+ * nothing where nothing is sampled or stamped, and no rule looks at it.
  */
 export interface FrameTrace {
-  /** When the frame was handed to its transport, microseconds since 1970 by the sender's clock. */
+  /** When the frame was handed to its transport, microseconds since 1970 by the sender's clock. 0 where nothing is sampled. */
   sentUs: number;
   /** Sampled operations among those of the frame. */
   operations: OperationTrace[];
+  /** Turn of the sender's event loop, from 1: names the frame among those to its receiver. 0 where it is not stamped. */
+  turn: number;
+  /** When the frame was about to be encoded, by the monotonic clock of the sender's machine, microseconds. */
+  stampUs: number;
+  /** In a frame to a client: frames of that client that were taken in since the last one that said so. */
+  taken: TakenFrame[];
 }
 
 /** What executing a write answered. */
@@ -681,8 +705,135 @@ export const OperationTrace: MessageFns<OperationTrace> = {
   },
 };
 
+function createBaseTakenFrame(): TakenFrame {
+  return { turn: 0, sentUs: 0, receivedUs: 0, loopUs: 0, decodeUs: 0, stepUs: 0, nodeTurn: 0 };
+}
+
+export const TakenFrame: MessageFns<TakenFrame> = {
+  encode(message: TakenFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.turn !== 0) {
+      writer.uint32(8).uint64(message.turn);
+    }
+    if (message.sentUs !== 0) {
+      writer.uint32(16).uint64(message.sentUs);
+    }
+    if (message.receivedUs !== 0) {
+      writer.uint32(24).uint64(message.receivedUs);
+    }
+    if (message.loopUs !== 0) {
+      writer.uint32(32).uint32(message.loopUs);
+    }
+    if (message.decodeUs !== 0) {
+      writer.uint32(40).uint32(message.decodeUs);
+    }
+    if (message.stepUs !== 0) {
+      writer.uint32(48).uint32(message.stepUs);
+    }
+    if (message.nodeTurn !== 0) {
+      writer.uint32(56).uint64(message.nodeTurn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TakenFrame {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTakenFrame();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.turn = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sentUs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.receivedUs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.loopUs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.decodeUs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.stepUs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.nodeTurn = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<TakenFrame>): TakenFrame {
+    return TakenFrame.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TakenFrame>): TakenFrame {
+    const message = createBaseTakenFrame();
+    message.turn = object.turn ?? 0;
+    message.sentUs = object.sentUs ?? 0;
+    message.receivedUs = object.receivedUs ?? 0;
+    message.loopUs = object.loopUs ?? 0;
+    message.decodeUs = object.decodeUs ?? 0;
+    message.stepUs = object.stepUs ?? 0;
+    message.nodeTurn = object.nodeTurn ?? 0;
+    return message;
+  },
+};
+
 function createBaseFrameTrace(): FrameTrace {
-  return { sentUs: 0, operations: [] };
+  return { sentUs: 0, operations: [], turn: 0, stampUs: 0, taken: [] };
 }
 
 export const FrameTrace: MessageFns<FrameTrace> = {
@@ -692,6 +843,15 @@ export const FrameTrace: MessageFns<FrameTrace> = {
     }
     for (const v of message.operations) {
       OperationTrace.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.turn !== 0) {
+      writer.uint32(24).uint64(message.turn);
+    }
+    if (message.stampUs !== 0) {
+      writer.uint32(32).uint64(message.stampUs);
+    }
+    for (const v of message.taken) {
+      TakenFrame.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -725,6 +885,30 @@ export const FrameTrace: MessageFns<FrameTrace> = {
             message.operations.push(OperationTrace.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.turn = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stampUs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.taken.push(TakenFrame.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -744,6 +928,9 @@ export const FrameTrace: MessageFns<FrameTrace> = {
     const message = createBaseFrameTrace();
     message.sentUs = object.sentUs ?? 0;
     message.operations = object.operations?.map((e) => OperationTrace.fromPartial(e)) || [];
+    message.turn = object.turn ?? 0;
+    message.stampUs = object.stampUs ?? 0;
+    message.taken = object.taken?.map((e) => TakenFrame.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,0 +1,8 @@
+// The form of a table before it is drawn: in the terminal, in Markdown or on a page.
+
+/** A table: a title, column heads and rows of text. */
+export interface ReportTable {
+  title: string;
+  heads: string[];
+  rows: string[][];
+}
