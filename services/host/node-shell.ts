@@ -19,7 +19,6 @@ import { assertNotStopped, writeStopMarker } from './stop-marker.js';
 import { DamageError } from './store/examination.js';
 import { keepStanding, readStanding, type Standing } from './store/kept-standing.js';
 import type { NodeStore } from './store/node-store.js';
-import { openStore } from './store/open-store.js';
 import { type Persister, startPersister } from './store/persister.js';
 
 /** How a node is set up. */
@@ -216,6 +215,9 @@ export class NodeShell {
     const { dataDir, clusterId, ifDamaged, storeBytesLimit } = config;
     const { nodeId, log } = this;
     try {
+      // Loaded only here: LMDB's binding comes with a buffer of 16 MiB, and V8 counts it as part of the heap when it decides
+      // when to collect all of it. Nodes without a disk would do that two or three times as often.
+      const { openStore } = await import('./store/open-store.js');
       const owner = { directory: dataDir, role, nodeId, clusterId };
       this.store = await openStore({ ...owner, format, ifDamaged, bytesLimit: storeBytesLimit, log });
     } catch (error) {
