@@ -9,6 +9,7 @@ import { latestMoments } from './linearizability.js';
 import { type SearchVerdict, searchOrder } from './order-search.js';
 import { addRealTime, addSessionOrder, Precedence } from './precedence.js';
 import { shrink } from './shrink.js';
+import { slotHints } from './slot-hints.js';
 import { replay } from './slot-replay.js';
 
 /** Choices to try before a search is given up. */
@@ -48,8 +49,9 @@ interface Judgement {
 function judge(operations: readonly Operation[], budget: number): Judgement {
   // The log usually is the order: it is tried before anything is derived or searched.
   const graph = promisedOrder(operations);
-  const priority = slotOrder(operations);
-  const stuck = replay({ operations, graph, priority });
+  const { positions: priority, absences } = slotHints(operations);
+  if (replay({ operations, graph, priority, absences }) === null) return { verdict: 'found', shown: [] };
+  const stuck = replay({ operations, graph, priority, absences: new Map() });
   if (stuck === null) return { verdict: 'found', shown: [] };
   const around = surroundings(stuck, operations);
   if (around.length < operations.length && around.length <= DERIVED_OPERATIONS_LIMIT) {
@@ -62,7 +64,7 @@ function judge(operations: readonly Operation[], budget: number): Judgement {
 
 function search(operations: readonly Operation[], graph: Precedence, budget: number): SearchVerdict {
   if (operations.length <= DERIVED_OPERATIONS_LIMIT && !impliedOrder(operations, graph)) return 'none';
-  const priorities = [slotOrder(operations), latestMoments(operations)];
+  const priorities = [slotHints(operations).positions, latestMoments(operations)];
   for (const priority of priorities) {
     const verdict = searchOrder({ operations, graph, priority, budget: Math.floor(budget / priorities.length) });
     if (verdict !== 'exhausted') return verdict;
@@ -99,39 +101,6 @@ function promisedOrder(operations: readonly Operation[]): Precedence {
   const strong = [...operations.keys()].filter((index) => operations[index]?.strong);
   addRealTime(graph, operations, { from: strong, to: strong });
   return graph;
-}
-
-/** The slot of each write, as it or a reader was told; without one, just after what had returned at its invocation. */
-function slotOrder(operations: readonly Operation[]): number[] {
-  const slots = operations.map(({ event, numbered }) => (numbered ? event.slot : 0));
-  const writers = new Map<string, number>();
-  operations.forEach(({ writes }, index) => {
-    for (const { key, value } of writes) if (value !== null) writers.set(cellName(key, value), index);
-  });
-  for (const { event, reads } of operations) {
-    const [read] = reads;
-    const writer =
-      event.op === 'get' && read && read.value !== null ? writers.get(cellName(read.key, read.value)) : undefined;
-    if (writer !== undefined && slots[writer] === 0) slots[writer] = event.slot;
-  }
-  // Only what an answer itself told: a weak write has returned long before a reader may tell its slot.
-  const known = operations
-    .map(({ returned, event: { slot } }) => ({ returned, slot }))
-    .filter(({ slot }) => slot > 0)
-    .sort((left, right) => left.returned - right.returned);
-  const invoked = [...operations.keys()].sort(
-    (left, right) => (operations[left]?.invoke ?? 0) - (operations[right]?.invoke ?? 0),
-  );
-  let highest = 0;
-  let next = 0;
-  for (const index of invoked) {
-    for (let told = known[next]; told && told.returned < (operations[index]?.invoke ?? 0); told = known[next]) {
-      highest = Math.max(highest, told.slot);
-      next += 1;
-    }
-    if (slots[index] === 0) slots[index] = highest + 0.5;
-  }
-  return slots;
 }
 
 function explain(operations: readonly Operation[]): Violation {

@@ -5,6 +5,7 @@
 import { type Cell, cellName, type Operation } from './history-model.js';
 import { MinHeap } from './min-heap.js';
 import type { Precedence } from './precedence.js';
+import type { ReadAbsence } from './slot-hints.js';
 
 /** What to play. */
 export interface ReplayProblem {
@@ -13,6 +14,8 @@ export interface ReplayProblem {
   graph: Precedence;
   /** Of the writes that may come next, the one with the smallest number does. */
   priority: readonly number[];
+  /** Absences that wait for their readers, by the index of the reader; other readers take whichever they find. */
+  absences: ReadonlyMap<number, readonly ReadAbsence[]>;
 }
 
 /** Null if the replay came to its end, otherwise the operations that stand in each other's way. */
@@ -34,6 +37,11 @@ class Stage {
   /** Per key, the cell it holds; the cell of absence is −1 − key. */
   readonly #held: number[] = [];
   readonly #deletesLeft: number[] = [];
+  /** Per key, who made it hold what it holds; -1 for the start. */
+  readonly #heldBy: number[] = [];
+  readonly #absences: ReplayProblem['absences'];
+  /** Per key and maker of an absence, readers that are to find just this one. */
+  readonly #absencesLeft = new Map<string, number>();
   /** Per cell, certain operations that read it and are not placed. */
   readonly #readersLeft = new Map<number, number>();
   /** Per cell, operations that wait until a key holds it, and writes that wait until nobody has to read it. */
@@ -44,7 +52,9 @@ class Stage {
   readonly #writes: MinHeap;
   #left: number;
 
-  constructor({ operations, graph, priority }: ReplayProblem) {
+  constructor({ operations, graph, priority, absences }: ReplayProblem) {
+    this.#absences = absences;
+    for (const read of [...absences.values()].flat()) change(this.#absencesLeft, absenceName(read), 1);
     this.#operations = operations;
     this.#graph = graph;
     this.#waiting = graph.inDegrees();
@@ -107,10 +117,18 @@ class Stage {
     for (const cell of writes) {
       const { key } = this.#access(cell);
       const held = this.#held[key] ?? 0;
+      if (held < 0 && this.#hasAbsenceLeft(node, cell.key, key)) return held;
       const own = reads.some((read) => this.#access(read).cell === held) ? 1 : 0;
       if ((this.#readersLeft.get(held) ?? 0) > own && !(held < 0 && (this.#deletesLeft[key] ?? 0) > 0)) return held;
     }
     return undefined;
+  }
+
+  /** Whether others than a node itself are still to find the absence that a key holds. */
+  #hasAbsenceLeft(node: number, key: string, number: number): boolean {
+    const name = absenceName({ key, madeBy: this.#heldBy[number] ?? -1 });
+    const own = this.#absences.get(node)?.some((read) => absenceName(read) === name) ? 1 : 0;
+    return (this.#absencesLeft.get(name) ?? 0) > own;
   }
 
   /** Answers the nodes that this makes possible. */
@@ -119,6 +137,7 @@ class Stage {
     const operation = this.#operations[node];
     this.#placed[node] = 1;
     if (operation) this.#left -= 1;
+    for (const read of this.#absences.get(node) ?? []) change(this.#absencesLeft, absenceName(read), -1);
     for (const cell of operation?.reads ?? []) {
       const { cell: read } = this.#access(cell);
       change(this.#readersLeft, read, -1);
@@ -129,6 +148,7 @@ class Stage {
       const { key, cell: written } = this.#access(cell);
       if (written < 0) this.#deletesLeft[key] = (this.#deletesLeft[key] ?? 0) - 1;
       this.#held[key] = written;
+      this.#heldBy[key] = node;
       possible.push(...take(this.#waitingFor, written));
     }
     for (const next of this.#graph.successorsOf(node)) {
@@ -204,7 +224,11 @@ class Stage {
   }
 }
 
-function change(counts: Map<number, number>, at: number, by: number): void {
+function absenceName({ key, madeBy }: ReadAbsence): string {
+  return `${madeBy} ${key}`;
+}
+
+function change<Name>(counts: Map<Name, number>, at: Name, by: number): void {
   counts.set(at, (counts.get(at) ?? 0) + by);
 }
 
