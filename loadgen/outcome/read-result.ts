@@ -107,7 +107,9 @@ const point = z.object({
   verification,
   foundShare: maybe,
   selfCheck,
-  processes: z.array(z.object({ role: text, name: text, pid: count, cpuShare: number, rssBytes: number })),
+  processes: z.array(
+    z.object({ role: text, name: text, pid: count, cpuShare: number, cpuSeconds: number.optional(), rssBytes: number }),
+  ),
 });
 
 const plan = z.object({
