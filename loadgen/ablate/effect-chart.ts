@@ -1,9 +1,9 @@
 // The chart of one factor: for every figure a panel, in which each level is a point with its interval against the
 // baseline. Decides what is drawn; how is charts/' business.
 
+import type { ChangeScale } from '../outcome/pair-interval.js';
 import type { Chart, ChartPoint, Mark, Panel, Series } from '../report/charts/chart.js';
 import { type Axis, axisAround } from '../report/charts/scale.js';
-import { formatChange } from '../report/format.js';
 import type { EffectVerdict, FactorResult } from './ablation-result.js';
 import {
   changeOf,
@@ -19,6 +19,12 @@ const PANEL_HEIGHT = 190;
 /** Beyond so many levels their names need more room below the axis. */
 const LEVELS_IN_A_THIRD = 5;
 const LEVELS_IN_A_HALF = 8;
+
+/** Title and marks of the value axis. A change of a share is in points, lest it be taken for a part of that share. */
+const AXIS_WORDS: Record<ChangeScale, [string, (change: number) => string]> = {
+  ratio: ['change', (change) => `${formatSigned(change)} %`],
+  difference: ['change in percentage points', formatSigned],
+};
 
 /** Verdicts are told apart by shape and filling besides colour. */
 const SERIES: readonly { verdict: EffectVerdict; name: string; mark: Mark }[] = [
@@ -74,7 +80,7 @@ function effectPanel({ levels }: FactorResult, metric: MetricName): Panel {
     kind: 'lines',
     title: words,
     x: levelAxis(levels.map(({ label }) => label)),
-    y: axisAround(bounds, 4, scale === 'ratio' ? 'change' : 'change, points', formatTick),
+    y: axisAround(bounds, 4, ...AXIS_WORDS[scale]),
     series: SERIES.map(
       ({ verdict, name, mark }): Series => ({ name, mark, points: pointsOf(levels, metric, verdict) }),
     ),
@@ -97,7 +103,7 @@ function pointsOf(levels: FactorResult['levels'], metric: MetricName, verdict: E
         x,
         y,
         ...(interval === null ? {} : { range: [interval.low, interval.high] }),
-        ...(isTold ? { label: formatChange(y).replace('-', '−') } : {}),
+        ...(isTold ? { label: AXIS_WORDS[METRICS[metric].scale][1](Math.round(y * 1000) / 1000) } : {}),
         hint: `${label}: ${formatEffect(shown)}, ${describeVerdict(shown)}`,
         marked: true,
       },
@@ -111,7 +117,7 @@ function levelAxis(labels: readonly string[]): Axis {
   return { kind: 'linear', from: -0.5, to: labels.length - 0.5, ticks, title: '' };
 }
 
-function formatTick(change: number): string {
+function formatSigned(change: number): string {
   const percent = Number((change * 100).toPrecision(6));
-  return `${percent > 0 ? '+' : percent < 0 ? '−' : ''}${Math.abs(percent)} %`;
+  return `${percent > 0 ? '+' : percent < 0 ? '−' : ''}${Math.abs(percent)}`;
 }
