@@ -27,10 +27,12 @@ export function textToBytes(text: string): Bytes {
 
 /** Chunk from which a slab cuts; a view keeps its whole chunk alive, so what is cut should be short-lived. */
 const SLAB_BYTES = 1 << 18;
+/** The first chunk; each is twice as long as the one before, so that a core with little to send allocates little. */
+const FIRST_SLAB_BYTES = 1 << 12;
 
 /** Cuts many short-lived byte strings from few allocations: each array buffer of its own costs a malloc and a sweep. */
 export class Slab {
-  #chunk = new Uint8Array(SLAB_BYTES);
+  #chunk: Bytes = NO_BYTES;
   #used = 0;
 
   /** As `textToBytes`. */
@@ -52,8 +54,9 @@ export class Slab {
   }
 
   #cut(length: number): Bytes {
-    if (this.#used + length > SLAB_BYTES) {
-      this.#chunk = new Uint8Array(SLAB_BYTES);
+    if (this.#used + length > this.#chunk.length) {
+      const longer = Math.max(FIRST_SLAB_BYTES, 2 * this.#chunk.length, length);
+      this.#chunk = new Uint8Array(Math.min(longer, SLAB_BYTES));
       this.#used = 0;
     }
     const start = this.#used;

@@ -46,11 +46,16 @@ export function createQuorums(shape: { replicas: number; witnesses: number; fast
     replicas,
     witnesses,
     fast: fastQuorum,
-    majority: Math.floor(replicas / 2) + 1,
+    majority: majorityOfCount(replicas),
     recovery,
     copies: recovery - missing,
     unanimous: missing === 0,
   };
+}
+
+/** More than half of so many replicas. */
+export function majorityOfCount(replicas: number): number {
+  return Math.floor(replicas / 2) + 1;
 }
 
 /** The fast quorum a cluster of `witnesses` uses unless told: all up to three, ⌈3m/4⌉ beyond. */

@@ -40,6 +40,8 @@ export class Admission {
   readonly #calls: RepeatedCalls;
   /** How long each member of the present list was not heard, by incarnation. */
   readonly #absentUs = new Map<number, number>();
+  /** The list that these are of. */
+  #watched: readonly ReplicaMember[] = [];
   #joining: Joining | null = null;
   #steppedUs = 0;
   #anewUs = 0;
@@ -92,12 +94,18 @@ export class Admission {
     const { anewUs } = this.#options.registry.hearing;
     if (anewUs !== this.#anewUs) this.#absentUs.clear();
     this.#anewUs = anewUs;
+    if (replicas !== this.#watched) this.#forgetStrangers(replicas);
+    for (const member of replicas) {
+      const before = this.#absentUs.get(member.incarnation);
+      const absentUs = this.#isHere(member, nowUs) ? 0 : (before ?? 0) + elapsedUs;
+      if (absentUs !== before) this.#absentUs.set(member.incarnation, absentUs);
+    }
+  }
+
+  #forgetStrangers(replicas: readonly ReplicaMember[]): void {
+    this.#watched = replicas;
     for (const incarnation of this.#absentUs.keys()) {
       if (!replicas.some((member) => member.incarnation === incarnation)) this.#absentUs.delete(incarnation);
-    }
-    for (const member of replicas) {
-      const absentUs = this.#absentUs.get(member.incarnation) ?? 0;
-      this.#absentUs.set(member.incarnation, this.#isHere(member, nowUs) ? 0 : absentUs + elapsedUs);
     }
   }
 
@@ -113,18 +121,19 @@ export class Admission {
   /** Another life of a member's name is taken at once, a spare only for a member that is gone for long. */
   #choose(config: ClusterConfig, nowUs: number): Joining | null {
     const { registry, replaceAfterUs } = this.#options;
-    const others = config.replicas.filter(({ index }) => index !== config.leader);
-    const { epoch, version } = config;
-    for (const present of others) {
-      const node = registry.find(NodeRole.replica, present.id);
+    const { epoch, version, leader } = config;
+    for (const present of config.replicas) {
+      const node = present.index === leader ? undefined : registry.find(NodeRole.replica, present.id);
       if (node === undefined || node.incarnation === present.incarnation || !registry.isLive(node, nowUs)) continue;
       return { epoch, version, member: createMember(node, present.index), isReady: false };
     }
+    const gone = config.replicas.find(
+      ({ index, incarnation }) => index !== leader && (this.#absentUs.get(incarnation) ?? 0) > replaceAfterUs,
+    );
+    if (gone === undefined) return null;
     const names = new Set(config.replicas.map(({ id }) => id));
     const spare = registry.live(NodeRole.replica, nowUs).find(({ id }) => !names.has(id));
-    if (spare === undefined) return null;
-    const gone = others.find(({ incarnation }) => (this.#absentUs.get(incarnation) ?? 0) > replaceAfterUs);
-    return gone === undefined ? null : { epoch, version, member: createMember(spare, gone.index), isReady: false };
+    return spare === undefined ? null : { epoch, version, member: createMember(spare, gone.index), isReady: false };
   }
 
   #isHere({ id, incarnation }: ReplicaMember, nowUs: number): boolean {

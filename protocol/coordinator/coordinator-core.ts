@@ -194,8 +194,9 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
     const known = this.#known;
     if (known === null) return;
     const lost = this.#nodes.survey.lostConfig();
-    const restored = { ...known, config: lost, recovery: undefined };
-    if (lost?.clusterId === known.clusterId && isNewer(restored, known)) this.#learn(restored, nowUs, outputs);
+    if (lost?.clusterId === known.clusterId && isNewer({ config: lost, recovery: undefined }, known)) {
+      this.#learn({ ...known, config: lost, recovery: undefined }, nowUs, outputs);
+    }
     const { epoch } = this.#nodes.survey;
     if (!this.#nodes.survey.knowsMoreThan(this.#known?.config) || this.#access.kind !== 'idle') return;
     if (epoch === this.#reread.epoch && nowUs - this.#reread.atUs < this.#settings.retryUs) return;
@@ -267,18 +268,18 @@ export class CoordinatorCore implements Core<CoordinatorInput, CoordinatorOutput
    * no coordinator runs, whoever reserves ids next hears of it from one of them.
    */
   #issueSessions(outputs: Outputs): void {
+    if (!this.#sessions.hasWaiting) return;
     const config = this.#known?.config;
     const agreed = config === undefined ? Number.POSITIVE_INFINITY : this.#nodes.survey.agreedFloor(config);
-    for (const { call, count, firstSession } of this.#sessions.issue((through) =>
-      this.#rules.mayIssue(through, agreed),
-    )) {
+    const mayIssue = (through: number): boolean => this.#rules.mayIssue(through, agreed);
+    for (const { call, count, firstSession } of this.#sessions.issue(mayIssue)) {
       outputs.push({ kind: 'sessionsOpened', call, response: { firstSession, count } });
     }
   }
 
   #refuseUnservableSessions(outputs: Outputs): void {
     // While a write is under way its range may be ours although the record already says that it is taken.
-    if (this.#known === null || this.#access.kind === 'writing') return;
+    if (this.#known === null || this.#access.kind === 'writing' || !this.#sessions.hasWaiting) return;
     const limit = this.#settings.sessionLimit;
     for (const { call, count } of this.#sessions.refuseBeyond(this.#known.sessionFloor, limit)) {
       const detail = `${count} sessions more would pass the session limit of ${limit} for the life of this cluster`;

@@ -8,8 +8,9 @@ import { Admission } from './admission.js';
 import { Installation } from './installation.js';
 import { LeaderTransfers } from './leader-transfers.js';
 import { LeaderWatch, type Suspicion } from './leader-watch.js';
+import { Opening } from './opening.js';
 import { PlannedChanges } from './planned-changes.js';
-import { createFirstConfig, createNextEpoch, createOpenConfig, hasLeader, type RecordedEpoch } from './record.js';
+import { createFirstConfig, createNextEpoch, hasLeader, isStarting, type RecordedEpoch } from './record.js';
 import type { RollCall } from './roll-call.js';
 import type { CoordinatorRules } from './rules.js';
 import { majorityOf } from './survey.js';
@@ -31,6 +32,7 @@ export class Epochs {
   readonly #planned: PlannedChanges;
   readonly #admission: Admission;
   readonly #installation: Installation;
+  readonly #opening: Opening;
   readonly #change: ViewChange;
   readonly #watch: LeaderWatch;
   #suspicion: Suspicion | null = null;
@@ -49,6 +51,7 @@ export class Epochs {
     this.#planned = new PlannedChanges({ livenessUs, registry });
     const nextAttempt = (): number => ++this.#lastAttempt;
     this.#installation = new Installation({ retryUs, registry, nextAttempt });
+    this.#opening = new Opening({ registry, planned: this.#planned, rules, retryUs });
     this.#change = new ViewChange({ retryUs, rules, nextAttempt });
     this.#watch = new LeaderWatch(settings);
     const { replaceAfterUs = 5 * livenessUs } = settings;
@@ -60,6 +63,7 @@ export class Epochs {
     this.#planned.follow(config, nowUs);
     this.#change.follow(known, nowUs);
     this.#installation.follow(config, nowUs);
+    this.#opening.follow(config, nowUs);
   }
 
   /** The record was read; what a node said before can be held against it. */
@@ -137,10 +141,9 @@ export class Epochs {
       return { config: { ...config, leader: choice }, recovery: { ...recovery, isLeaderChosen: true } };
     }
     if (config.status === EpochStatus.open) return this.#plannedEpoch(config, nowUs);
-    const { led } = this.#installation;
-    if (led === null) return { config, recovery };
-    const witnesses = this.#planned.witnessesNow(config, nowUs);
-    return { config: createOpenConfig(config, led.openSlot, witnesses), recovery: undefined };
+    const { led, started } = this.#installation;
+    if (isStarting(config)) return this.#opening.next(config, started, nowUs);
+    return led === null ? { config, recovery } : this.#opening.begin(config, led.openSlot, nowUs);
   }
 
   /** An epoch that serves is replaced only for an operator's wish or a better list of witnesses. */
@@ -175,7 +178,11 @@ export class Epochs {
     const needed = majorityOf(config);
     // Without a majority to fence no change begins: it could only end the present epoch.
     const count = this.#suspicion === null ? needed : this.#countFenceable(config, nowUs);
-    if (count >= needed) return this.#change.describeWait(nowUs, this.#settings.livenessUs) ?? '';
+    if (count >= needed) {
+      const patienceUs = this.#settings.livenessUs;
+      const wait = this.#change.describeWait(nowUs, patienceUs);
+      return wait ?? this.#opening.describeWait(config, this.#installation.started, { nowUs, patienceUs }) ?? '';
+    }
     const leader = config.replicas[config.leader]?.id;
     return `${leader}, which leads epoch ${config.epoch}, is not heard, and of the ${needed} other replicas that the next epoch needs only ${count} are`;
   }
@@ -203,8 +210,9 @@ export class Epochs {
   }
 
   #onLed(attempt: number, led: Led, config: ClusterConfig | undefined, nowUs: number): void {
-    // A leader that names another slot than the one the epoch opened with is not the leader that was opened.
-    const isStranger = config?.status === EpochStatus.open && config.openSlot !== led.openSlot;
+    // A leader that names another slot than the record does is not the one that answered before.
+    const recorded = config?.openSlot ?? 0;
+    const isStranger = recorded > 0 && recorded !== led.openSlot;
     // Superseded: the record may know by whom.
     this.#wantsRead ||= led.openSlot < 1;
     if (led.openSlot < 1 && this.#installation.isAsked(attempt)) this.#refusedEpoch = config?.epoch ?? 0;

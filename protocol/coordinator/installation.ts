@@ -1,10 +1,11 @@
-// Brings the configuration in force to life: asks its leader to lead until it answers, then, once the epoch is open, starts
-// every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It decides
+// Brings the configuration in force to life: asks its leader to lead until it answers, then, once the record says that
+// nothing is left to recover, starts every witness. Each step may be repeated, by this or another coordinator, so nothing here is durable (D7). It decides
 // neither what the configuration is nor what is replayed.
 
 import { unreachable } from '../core.js';
-import type { ClusterConfig, StartRequest, Write } from '../messages.js';
+import type { ClusterConfig, StartRequest, WitnessMember, Write } from '../messages.js';
 import { EpochStatus } from '../messages.js';
+import { isStarting } from './record.js';
 import type { NodeRegistry } from './registry.js';
 import type { CoordinatorOutput, Led } from './types.js';
 import { NodeRole } from './types.js';
@@ -16,11 +17,10 @@ type State =
   | { kind: 'idle' }
   /** The leader has not answered yet. */
   | { kind: 'leading'; lead: Attempt }
-  /** The epoch's own entry is committed, the epoch is not known to be open. */
+  /** The epoch's own entry is committed, the record does not say so yet. */
   | { kind: 'led'; led: Led }
-  /** The epoch is open; `starts` holds the witnesses, by index, that have not answered yet. */
-  | { kind: 'starting'; led: Led; starts: Map<number, Attempt> }
-  | { kind: 'installed' };
+  /** Witnesses may start; `starts` holds those, by index, that have not answered yet. */
+  | { kind: 'starting'; led: Led; starts: Map<number, Attempt> };
 
 /** Drives one configuration at a time; a later epoch makes it forget the earlier one and ignore its answers. */
 export class Installation {
@@ -36,16 +36,30 @@ export class Installation {
     this.#nextAttempt = options.nextAttempt;
   }
 
-  /** What the leader of an epoch that is still to be opened answered, else null. */
+  /** What the leader answered, until the record says that witnesses may start, else null. */
   get led(): Led | null {
     return this.#state.kind === 'led' ? this.#state.led : null;
   }
 
+  /** Witnesses of the list that have answered that they started in the epoch. */
+  get started(): WitnessMember[] {
+    if (this.#state.kind !== 'starting') return [];
+    const { starts } = this.#state;
+    return this.#config?.witnesses.filter(({ index }) => !starts.has(index)) ?? [];
+  }
+
   /** Takes over a newer configuration. */
   follow(config: ClusterConfig, nowUs: number): void {
-    if (config.epoch !== this.#config?.epoch) this.#state = { kind: 'leading', lead: { kind: 'due', atUs: nowUs } };
+    const before = this.#config;
     this.#config = config;
-    if (this.#state.kind === 'led') this.#becomeLed(this.#state.led, nowUs);
+    if (config.epoch !== before?.epoch) this.#state = { kind: 'leading', lead: { kind: 'due', atUs: nowUs } };
+    else if (this.#state.kind === 'led') this.#becomeLed(this.#state.led, nowUs);
+    else if (this.#state.kind === 'starting') {
+      const { starts } = this.#state;
+      for (const { index, incarnation } of config.witnesses) {
+        if (before.witnesses[index]?.incarnation !== incarnation) starts.set(index, { kind: 'due', atUs: nowUs });
+      }
+    }
   }
 
   /** Whether this attempt is the one by which the leader is asked to lead. */
@@ -60,12 +74,12 @@ export class Installation {
   }
 
   /**
-   * Witnesses start only in an epoch that is open by compare-and-set: one started earlier could serve an epoch that a
-   * later one has already replaced (D1).
+   * Witnesses start only where compare-and-set says that nothing is left to recover: one started earlier could clear a pool
+   * that a later epoch, which has already replaced this one, still needs (D1).
    */
   #becomeLed(led: Led, nowUs: number): void {
     const config = this.#config;
-    if (config?.status !== EpochStatus.open) {
+    if (config === undefined || (config.status !== EpochStatus.open && !isStarting(config))) {
       this.#state = { kind: 'led', led };
       return;
     }
@@ -84,7 +98,6 @@ export class Installation {
       if (life.epoch === this.#config?.epoch && life.incarnation === member?.incarnation) starts.delete(index);
       else starts.set(index, { kind: 'due', atUs: nowUs + this.#retryUs });
     }
-    if (starts.size === 0) this.#state = { kind: 'installed' };
   }
 
   /** An attempt failed; it is made again after a pause. */
@@ -118,7 +131,6 @@ export class Installation {
         return;
       case 'idle':
       case 'led':
-      case 'installed':
         return;
       default:
         unreachable(state);

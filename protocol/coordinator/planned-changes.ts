@@ -50,10 +50,10 @@ export class PlannedChanges {
    * else null. To be called at every step, so that silence is counted.
    */
   betterWitnesses(config: ClusterConfig, nowUs: number): WitnessMember[] | null {
-    const gone = new Set(config.witnesses.filter((member) => this.#isGone(member, nowUs)));
-    if (gone.size === 0 || nowUs - (this.#beganUs ?? Number.NEGATIVE_INFINITY) < this.#pauseUs) return null;
+    const gone = config.witnesses.filter((member) => this.#isGone(member, nowUs));
+    if (gone.length === 0 || nowUs - (this.#beganUs ?? Number.NEGATIVE_INFINITY) < this.#pauseUs) return null;
     const lives = new Set(
-      [...config.witnesses].filter((member) => !gone.has(member)).map(({ incarnation }) => incarnation),
+      config.witnesses.filter((member) => !gone.includes(member)).map(({ incarnation }) => incarnation),
     );
     const isGone = (node: RegisteredNode): boolean => {
       const isMember = config.witnesses.some(({ incarnation }) => incarnation === node.incarnation);
@@ -68,7 +68,7 @@ export class PlannedChanges {
     return isBetter && this.#canChange(config, nowUs) ? chosen : null;
   }
 
-  /** The witnesses that an epoch which opens now begins with. */
+  /** The witnesses that an epoch should begin with now. */
   witnessesNow(config: ClusterConfig, nowUs: number): WitnessMember[] {
     const isGone = (node: RegisteredNode): boolean => !this.#registry.isLive(node, nowUs);
     return chooseWitnesses(config.witnesses, this.#seen(isGone, nowUs));

@@ -5,10 +5,16 @@ import type { ClusterConfig, WitnessMember } from '../messages.js';
 import { EpochStatus } from '../messages.js';
 import type { CoordinatorRecord, CoordinatorSettings, Recovery, SeenNode } from './types.js';
 
-/** How far an epoch has come: 0 nobody is to lead it yet, 1 its leader is named, 2 open. */
+/** How far an epoch has come: 0 nobody is to lead it yet, 1 its leader is named, 2 its witnesses start, 3 open. */
 function stageOf({ config, recovery }: RecordedEpoch): number {
-  if (config?.status === EpochStatus.open) return 2;
+  if (config?.status === EpochStatus.open) return 3;
+  if (config !== undefined && isStarting(config)) return 2;
   return recovery?.isLeaderChosen === false ? 0 : 1;
+}
+
+/** True if all that earlier epochs left is on a majority of the replicas, and nothing is recorded in this one yet (D12). */
+export function isStarting({ status, openSlot }: ClusterConfig): boolean {
+  return status === EpochStatus.recovering && openSlot > 0;
 }
 
 /** The part of a record that only moves from epoch to epoch. */
@@ -67,7 +73,10 @@ function createMember(node: SeenNode, index: number): ClusterConfig['replicas'][
   return { id: node.id, index, address: node.address, incarnation: node.incarnation };
 }
 
-/** The epoch after: nobody leads it yet, and what the last opened one left is still to be recovered. */
+/**
+ * The epoch after: nobody leads it yet, and what the last opened one left is still to be recovered. After one whose
+ * witnesses were starting that is nothing: what was before it is recovered, and nobody was told that it opened (D12).
+ */
 export function createNextEpoch(from: {
   config: ClusterConfig;
   recovery: Recovery | undefined;
@@ -80,19 +89,23 @@ export function createNextEpoch(from: {
   return { config: next, recovery: { opened, isLeaderChosen: false, preferred } };
 }
 
-/** The same epoch, open, with the witnesses that take part in it. */
-export function createOpenConfig(
+/** The same epoch with all recovered that was before it, and the witnesses that are to start in it. */
+export function createStartingEpoch(
   recovering: ClusterConfig,
   openSlot: number,
   witnesses: WitnessMember[],
-): ClusterConfig {
-  return { ...recovering, status: EpochStatus.open, openSlot, witnesses };
+): RecordedEpoch {
+  return { config: { ...recovering, openSlot, witnesses }, recovery: undefined };
+}
+
+/** The same epoch, open. */
+export function createOpenEpoch(starting: ClusterConfig): RecordedEpoch {
+  return { config: { ...starting, status: EpochStatus.open }, recovery: undefined };
 }
 
 /**
- * The list of witnesses as an epoch that opens now should have it. Each life is that of the process registered now: a
- * witness that restarted since the epoch was written holds nothing that anyone relied on, because nothing was served yet
- * (B6). A member that is not heard gives its place to a spare, the first by name; without one it keeps it. Where a life
+ * The list of witnesses that an epoch should begin with now. Each life is that of the process registered now: a witness
+ * that restarted since the epoch was written holds nothing that anyone relied on, because nothing was served yet (B6). A member that is not heard gives its place to a spare, the first by name; without one it keeps it. Where a life
  * that stays is reached is as the list says: what is heard of it through others may be older.
  */
 export function chooseWitnesses<N extends SeenNode>(

@@ -24,7 +24,8 @@ const MANY_STREAMS = 3;
 export class NodeRegistry {
   readonly hearing: Hearing;
   readonly #livenessUs: number;
-  readonly #nodes = new Map<string, RegisteredNode>();
+  /** By role and name. */
+  readonly #nodes = new Map<number, Map<string, RegisteredNode>>();
 
   constructor(livenessUs: number) {
     this.#livenessUs = livenessUs;
@@ -40,8 +41,18 @@ export class NodeRegistry {
     const holder = this.find(node.role, node.id);
     if (holder !== undefined && holder.incarnation !== node.incarnation && this.isLive(holder, nowUs)) return holder;
     this.hearing.note(nowUs);
-    const lostEpoch = holder?.incarnation === node.incarnation ? holder.lostEpoch : 0;
-    this.#nodes.set(keyOf(node.role, node.id), { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch });
+    if (holder?.incarnation === node.incarnation) {
+      holder.address = node.address;
+      holder.lastSeenUs = nowUs;
+      holder.lostUs = undefined;
+      return null;
+    }
+    let named = this.#nodes.get(node.role);
+    if (named === undefined) {
+      named = new Map();
+      this.#nodes.set(node.role, named);
+    }
+    named.set(node.id, { ...node, lastSeenUs: nowUs, lostUs: undefined, lostEpoch: 0 });
     return null;
   }
 
@@ -80,7 +91,8 @@ export class NodeRegistry {
     const node = this.find(life.role, life.nodeId);
     if (node?.incarnation !== life.incarnation || !this.hearing.trustsStreams(nowUs)) return;
     node.lostUs ??= nowUs;
-    const here = [...this.#nodes.values()].filter(({ lastSeenUs }) => nowUs - lastSeenUs <= this.#livenessUs);
+    const all = [...this.#nodes.values()].flatMap((named) => [...named.values()]);
+    const here = all.filter(({ lastSeenUs }) => nowUs - lastSeenUs <= this.#livenessUs);
     const togetherUs = this.#livenessUs / TOGETHER_SHARE;
     const lost = here.filter(({ lostUs }) => lostUs !== undefined && nowUs - lostUs <= togetherUs);
     if (lost.length < MANY_STREAMS || 2 * lost.length < here.length) return;
@@ -90,13 +102,13 @@ export class NodeRegistry {
 
   /** The node of that role and name, alive or not. */
   find(role: number, id: string): RegisteredNode | undefined {
-    return this.#nodes.get(keyOf(role, id));
+    return this.#nodes.get(role)?.get(id);
   }
 
   /** Live nodes of a role in order of their ids, compared by code units so that every coordinator agrees. */
   live(role: number, nowUs: number): RegisteredNode[] {
-    return [...this.#nodes.values()]
-      .filter((node) => node.role === role && this.isLive(node, nowUs))
+    return [...(this.#nodes.get(role)?.values() ?? [])]
+      .filter((node) => this.isLive(node, nowUs))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -104,10 +116,6 @@ export class NodeRegistry {
   isLive(node: RegisteredNode, nowUs: number): boolean {
     return node.lostUs === undefined && nowUs - node.lastSeenUs <= this.#livenessUs;
   }
-}
-
-function keyOf(role: number, id: string): string {
-  return `${role}/${id}`;
 }
 
 /** What is wrong with a registration, or null. */

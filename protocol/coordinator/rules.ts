@@ -35,6 +35,8 @@ export interface CoordinatorRules {
   judgeSealed(sealed: SealResponse, member: WitnessMember, openedEpoch: number): SealedAs;
   /** D2: whether so many sealed witnesses hold every completed command often enough. */
   isSealed(sealed: number, quorums: Quorums): boolean;
+  /** D12: whether so many of the named lives have started that the epoch may open: enough to recover it from them. */
+  mayOpen(started: number, quorums: Quorums): boolean;
   /** P7: whether a leader's answer says that a life is up to date and may be written into the list of replicas. */
   hasCaughtUp(answer: AdmitResponse): boolean;
   /** D1: whether a pool may be read; before it is sealed, something could still complete that it then lacks. */
@@ -64,6 +66,7 @@ export const coordinatorRules: CoordinatorRules = {
     return sealed.lifeEpoch === openedEpoch ? 'source' : 'empty';
   },
   isSealed: (sealed, quorums) => sealed >= quorums.recovery,
+  mayOpen: (started, quorums) => started >= quorums.recovery,
   hasCaughtUp: ({ matchSlot }) => matchSlot > 0,
   mayReadPool: (isSealed) => isSealed,
   followsOn: (seq, recoveredThrough) => seq === recoveredThrough + 1,

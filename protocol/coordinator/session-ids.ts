@@ -27,6 +27,11 @@ export class SessionIds {
   #waiting: SessionCall[] = [];
   #demand = 0;
 
+  /** Whether any call is not answered yet. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Adds a call; false if too many wait. */
   push(call: SessionCall): boolean {
     if (this.#waiting.length >= WAITING_CALLS_LIMIT) return false;

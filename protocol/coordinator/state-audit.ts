@@ -31,6 +31,8 @@ export class StateAudit {
   readonly #lives = new Map<string, Life>();
   readonly #stopped = new Map<string, DifferingState>();
   #difference: Difference | null = null;
+  /** Members that were found to agree, until somebody says something new; null while there is nothing found. */
+  #agreed: readonly ReplicaMember[] | null = null;
 
   /** Of two states that differ, the third is waited for this long before the leader's counts. */
   constructor(patienceUs: number) {
@@ -43,8 +45,10 @@ export class StateAudit {
     if (life?.incarnation !== incarnation) {
       life = { incarnation, hashes: new Map() };
       this.#lives.set(nodeId, life);
+      this.#agreed = null;
     }
     if (slot === 0 || life.hashes.has(slot)) return;
+    this.#agreed = null;
     life.hashes.set(slot, hash);
     const [oldest] = life.hashes.keys();
     if (life.hashes.size > KEPT_SLOTS && oldest !== undefined) life.hashes.delete(oldest);
@@ -58,10 +62,12 @@ export class StateAudit {
 
   /** Who is found to differ now and was not before. To be called at every step. */
   judge(replicas: readonly ReplicaMember[], leader: number, nowUs: number): DifferingState[] {
+    if (replicas === this.#agreed) return [];
     const members = replicas.filter(({ id, incarnation }) => this.reasonToStop(id, incarnation) === '');
     const slot = this.#findDifference(members);
     if (slot === null) {
       this.#difference = null;
+      this.#agreed = replicas;
       return [];
     }
     if (this.#difference?.slot !== slot) this.#difference = { slot, sinceUs: nowUs };

@@ -4,7 +4,7 @@
 
 import type { ClusterConfig } from '../messages.js';
 import { EpochStatus } from '../messages.js';
-import { createQuorums } from '../quorum.js';
+import { majorityOfCount } from '../quorum.js';
 import type { NodeReport, SeenNode } from './types.js';
 import { NodeRole } from './types.js';
 
@@ -56,12 +56,20 @@ export class Survey {
 
   /** Whether a majority of a configuration's replicas, in the lives that it names, said how they are. */
   isHeard(config: ClusterConfig): boolean {
-    return this.#said(config).length >= majorityOf(config);
+    // Asked several times in every step, so nothing is allocated.
+    let heard = 0;
+    for (const { id, incarnation } of config.replicas) {
+      if (this.#replicas.get(id)?.incarnation === incarnation) heard++;
+    }
+    return heard >= majorityOf(config);
   }
 
   /** The floor that a majority of a configuration's replicas was told; 0 while no majority is heard. */
   agreedFloor(config: ClusterConfig): number {
-    const floors = this.#said(config).map(({ sessionFloor }) => sessionFloor);
+    const floors = config.replicas.flatMap(({ id, incarnation }) => {
+      const said = this.#replicas.get(id);
+      return said?.incarnation === incarnation ? [said.sessionFloor] : [];
+    });
     return floors.sort((one, other) => other - one)[majorityOf(config) - 1] ?? 0;
   }
 
@@ -87,13 +95,6 @@ export class Survey {
     const sessionFloor = Math.max(said.sessionFloor, isSameLife ? before.sessionFloor : 0);
     this.#replicas.set(id, { ...said, sessionFloor });
   }
-
-  #said(config: ClusterConfig): Said[] {
-    return config.replicas.flatMap(({ id, incarnation }) => {
-      const said = this.#replicas.get(id);
-      return said?.incarnation === incarnation ? [said] : [];
-    });
-  }
 }
 
 const NONE = { epoch: 0, version: 0 };
@@ -108,6 +109,6 @@ function isLater(one: Versioned, other: Versioned): boolean {
 }
 
 /** Replicas of a configuration that make a majority. */
-export function majorityOf({ replicas, witnesses, fastQuorum }: ClusterConfig): number {
-  return createQuorums({ replicas: replicas.length, witnesses: witnesses.length, fastQuorum }).majority;
+export function majorityOf({ replicas }: ClusterConfig): number {
+  return majorityOfCount(replicas.length);
 }

@@ -131,7 +131,7 @@ export interface Recovery {
 
 /**
  * The only durable state of a coordinator, changed by compare-and-set alone. Over time `sessionFloor` never falls, the
- * epoch of `config` never falls, and within an epoch a leader is chosen once and then the epoch opens (D9).
+ * epoch of `config` never falls, and within an epoch a leader is chosen once, its witnesses start, and it opens (D9).
  */
 export interface CoordinatorRecord {
   /** Drawn once, by whoever wrote the first record. */
@@ -140,7 +140,7 @@ export interface CoordinatorRecord {
   sessionFloor: number;
   /** Absent while members gather. */
   config: ClusterConfig | undefined;
-  /** Present while an epoch after the first is recovering. */
+  /** Present while it is still to be recovered what was before the epoch; never in the first one. */
   recovery: Recovery | undefined;
 }
 

@@ -81,9 +81,17 @@ export class Following {
     const { options, epoch, index } = this.#node;
     const { clusterId, incarnation } = options;
     const frame: ReplicateResponse = {
-      ...{ clusterId, epoch, replica: index, incarnation, round: this.#round, relayed: [] },
-      ...{ ok: owed.ok, matchSlot: owed.ok ? this.#toldSlot : owed.hintSlot },
-      ...{ inquiry: 0, snapshotSlot: this.#snapshot.slot, snapshotParts: this.#snapshot.parts },
+      clusterId,
+      epoch,
+      replica: index,
+      incarnation,
+      round: this.#round,
+      relayed: [],
+      ok: owed.ok,
+      matchSlot: owed.ok ? this.#toldSlot : owed.hintSlot,
+      inquiry: 0,
+      snapshotSlot: this.#snapshot.slot,
+      snapshotParts: this.#snapshot.parts,
     };
     this.#maybeRelay(frame);
     outputs.push({ kind: 'replicated', frame });

@@ -44,8 +44,12 @@ export class Outbox {
       upkeep: undefined,
     }));
     this.#witnesses = new FrameSet(() => ({
-      ...{ clusterId, epoch: this.#config.epoch, clientId },
-      ...{ records: [], checks: [], trace: undefined },
+      clusterId,
+      epoch: this.#config.epoch,
+      clientId,
+      records: [],
+      checks: [],
+      trace: undefined,
     }));
   }
 

@@ -6,6 +6,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
+import { isStarting } from '../../protocol/coordinator/record.js';
 import type { CoordinatorRecord, StoredRecord } from '../../protocol/coordinator/types.js';
 import { EpochStatus } from '../../protocol/messages.js';
 import { Backoff } from '../host/backoff.js';
@@ -21,8 +22,9 @@ const LAST_PAUSE_MS = 1000;
 const memberSchema = z.object({ id: z.string(), index: z.int().min(0), address: z.string(), incarnation: z.int() });
 
 // Version 1 knew one epoch only, so a record of it needs no word on how to recover another. Before version 3 the list of
-// replicas never changed, and no change of the view preferred a leader.
-const VERSION = 3;
+// replicas never changed, and no change of the view preferred a leader. Before version 4 no witness started in an epoch
+// that was not open.
+const VERSION = 4;
 
 const recordSchema = z.object({
   version: z.int().min(1).max(VERSION),
@@ -65,7 +67,8 @@ export function encodeRecord(record: CoordinatorRecord): string {
 export function decodeRecord(text: string): CoordinatorRecord {
   try {
     const { clusterId, sessionFloor, config, recovery } = recordSchema.parse(JSON.parse(text));
-    const isRecovering = config !== undefined && config.epoch > 1 && config.status === EpochStatus.recovering;
+    const isRecovering =
+      config !== undefined && config.epoch > 1 && config.status === EpochStatus.recovering && !isStarting(config);
     if (isRecovering !== (recovery !== undefined)) {
       throw new Error(
         `epoch ${config?.epoch} is ${isRecovering ? '' : 'not '}to be recovered, the record says otherwise`,

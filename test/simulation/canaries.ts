@@ -66,7 +66,16 @@ function answersEarly(isEarly: (answer: WitnessOutput) => boolean): Partial<Witn
 const CALM: PlanOverrides = {
   ...{ durability: 'memory', witnessCrashes: 0, witnessCrashAtStrike: 0, replicaCrashes: 0, powerLosses: 0 },
   ...{ diskObstructions: 0, spareWitnesses: 0, leaderTransfers: 0, sessionCalls: 0, recordRollbacks: 0 },
-  ...{ streamGraceUs: 0, witnessRestarts: 0, rebindEveryUs: 0, spares: 0, replicaRestarts: 0, isolations: 0, siege: 0 },
+  ...{
+    streamGraceUs: 0,
+    witnessRestarts: 0,
+    witnessLossAtStart: 0,
+    rebindEveryUs: 0,
+    spares: 0,
+    replicaRestarts: 0,
+    isolations: 0,
+    siege: 0,
+  },
   ...{ replicaCrashAtStrike: 0, sessionChurn: 0, silenceEveryUs: 0, clockOffsetUs: 0, clockDrift: 0 },
   ...{ sessionLeaseUs: 60_000_000, relayAfterUs: 30_000, logEntriesLimit: 262_144 },
 };
@@ -149,6 +158,12 @@ const TOPPLING: PlanOverrides = {
 const FORGETFUL: PlanOverrides = {
   ...TURBULENT,
   ...{ coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, witnessRestarts: 6 },
+};
+
+/** Witnesses forget all the time, while one coordinator has not heard yet what another one has. */
+const FORGETTING: PlanOverrides = {
+  ...{ coordinators: 2, recordFaults: true, coordinatorLoss: 0.3, spareWitnesses: 1, witnessRestarts: 12 },
+  witnessLossAtStart: 0.5,
 };
 
 /** Witnesses crash soon after the leader fell and are back at once, with what a slow disk has kept. */
@@ -392,6 +407,11 @@ export const CANARIES: readonly Canary[] = [
     'D8: a witness takes the place of another within an epoch',
     { replaceWitnesses: replaceWithinEpoch },
     { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3 },
+  ),
+  coordinator(
+    'D12: an epoch opens before any of the witnesses that it names has started',
+    { mayOpen: () => true },
+    { ...SPARSE, ...FORGETTING },
   ),
   coordinator(
     'F8: session ids are issued by what the record says, although it was put back',

@@ -2,7 +2,7 @@
 // with the members written and the first epoch to be led; gathering is not the simulator's subject.
 
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator-core.js';
-import { hasLeader } from '../../protocol/coordinator/record.js';
+import { hasLeader, isStarting } from '../../protocol/coordinator/record.js';
 import { type CoordinatorRules, coordinatorRules } from '../../protocol/coordinator/rules.js';
 import type { CoordinatorInput } from '../../protocol/coordinator/types.js';
 import { NodeRole } from '../../protocol/coordinator/types.js';
@@ -48,8 +48,8 @@ export class Coordination {
   private readonly witnesses = new Map<number, string[]>();
   /** Session ids that went out. */
   private readonly issued: { from: number; to: number }[] = [];
-  /** The epoch in whose beginning a witness lost its memory. */
-  private struckEpoch = 0;
+  /** Latest epoch in which a witness said that it has started. */
+  private startedEpoch = 0;
 
   constructor(
     private readonly world: World,
@@ -67,6 +67,13 @@ export class Coordination {
       process.tickEvery(TICK_US);
       this.processes.push(process);
     }
+  }
+
+  /** Calls back whenever the record says that the witnesses of an epoch may start. */
+  onStarting(then: () => void): void {
+    this.bucket.observe(({ config }) => {
+      if (config !== undefined && isStarting(config)) then();
+    });
   }
 
   /** What the record says. */
@@ -153,17 +160,18 @@ export class Coordination {
     return this.config.witnesses.findIndex(({ id }) => id === name);
   }
 
-  /** Whether a witness may lose its memory: enough others live on from which the epoch opened last can be recovered. */
+  /**
+   * Whether a witness may lose its memory: enough others live on from which the epoch opened last can be recovered. While
+   * there is none to recover and the next has not opened, all may, until one has started: it may open at any time then.
+   */
   maySpare(name: string, enough: number): boolean {
     const { config, recovery } = this.bucket.stored.record ?? {};
     if (config === undefined) return false;
-    const isOpen = config.status === EpochStatus.open;
-    const opened = isOpen ? config.witnesses : (recovery?.opened?.witnesses ?? []);
-    const left = opened.filter(({ id, incarnation }) => id !== name && this.lives.get(id)?.incarnation === incarnation);
-    // The next list is chosen while the epoch begins; of it no more than one may be gone before it is known.
-    if (left.length < enough || (!isOpen && this.struckEpoch === config.epoch)) return false;
-    if (!isOpen) this.struckEpoch = config.epoch;
-    return true;
+    const mayBeOpen = config.status === EpochStatus.open || this.startedEpoch === config.epoch;
+    const needed = mayBeOpen ? config.witnesses : recovery?.opened?.witnesses;
+    if (needed === undefined) return true;
+    const left = needed.filter(({ id, incarnation }) => id !== name && this.lives.get(id)?.incarnation === incarnation);
+    return left.length >= enough;
   }
 
   /** An operator asks some coordinator for another leader. */
@@ -252,6 +260,7 @@ export class Coordination {
 
   /** A node's answer to a call of whichever coordinator made it. */
   answerCall(from: string, answer: CallAnswer): void {
+    if (answer.kind === 'started') this.startedEpoch = Math.max(this.startedEpoch, answer.response.epoch);
     const copy = copyFrame(answer);
     const process = this.processes.find((candidate) => candidate.awaits(copy.call));
     if (process === undefined) return;

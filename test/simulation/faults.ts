@@ -52,7 +52,8 @@ export class Faults {
 
   /** Sets everything going. */
   begin(): void {
-    const { faults, rebindEveryUs, silenceEveryUs } = this.world.plan;
+    const { faults, rebindEveryUs, silenceEveryUs, witnessLossAtStart } = this.world.plan;
+    if (witnessLossAtStart > 0) this.targets.coordination.onStarting(() => this.forgetBeforeStart(witnessLossAtStart));
     this.repeat(faults.reconnectEveryUs, () => this.reconnect());
     this.repeat(faults.holdEveryUs, () => this.hold());
     this.repeat(rebindEveryUs, () => this.rebind());
@@ -200,17 +201,26 @@ export class Faults {
   }
 
   /** A witness loses its memory, and its disk, unless its pool might be the one that recovery needs. */
-  strikeWitness(): void {
+  strikeWitness(witness = this.world.random.pick(this.targets.witnesses)): void {
     const { plan, random, census } = this.world;
     const { recovery } = createQuorums(plan);
-    const { witnesses, coordination } = this.targets;
-    // Where every pool is needed, a spare that is about to become the only member may not forget either.
-    if (plan.witnesses <= recovery) return;
-    const { name, index, isAlive } = random.pick(witnesses);
+    const { coordination } = this.targets;
+    const { name, index, isAlive } = witness;
     if (!isAlive || !coordination.maySpare(name, recovery)) return;
     census.count('witnessRestarted');
     if (random.chance(0.7)) coordination.loseSight(name);
     this.targets.restartWitness(index);
+  }
+
+  /** An epoch's witnesses are named: now and then they forget, and whoever was named is gone before it starts (D12). */
+  private forgetBeforeStart(share: number): void {
+    const { random, timeline, network } = this.world;
+    if (!network.isHostile || !random.chance(share)) return;
+    for (const witness of this.targets.witnesses) {
+      timeline.after(random.below(1500), () => {
+        if (network.isHostile) this.strikeWitness(witness);
+      });
+    }
   }
 
   /** Binds a client to some replica that lives, if any does. */

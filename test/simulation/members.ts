@@ -10,31 +10,32 @@ export function processOf({ address }: Pick<ReplicaMember, 'address'>): number {
 /** The list of replicas of one process. */
 export class KnownMembers {
   private config: ClusterConfig | null = null;
+  /** Process at each place. */
+  private at: readonly number[] = [];
 
   /** Takes over a newer configuration. Places at which another process stands now; null if it is old news. */
   follow(config: ClusterConfig): number[] | null {
     const known = this.config;
     if (known !== null && !isNewerConfig(config, known)) return null;
+    const before = this.at;
     this.config = config;
-    return config.replicas.flatMap((member) => {
-      const former = known?.replicas[member.index];
-      return former !== undefined && processOf(former) === processOf(member) ? [] : [member.index];
-    });
+    this.at = config.replicas.map(processOf);
+    return config.replicas.flatMap(({ index }) => (before[index] === this.at[index] ? [] : [index]));
   }
 
   /** Process at a place; -1 if there is none. */
   processAt(index: number): number {
-    const member = this.config?.replicas[index];
-    return member === undefined ? -1 : processOf(member);
+    return this.at[index] ?? -1;
   }
 
   /** Place of a process; undefined if it has none. */
   placeOf(process: number): number | undefined {
-    return this.config?.replicas.find((member) => processOf(member) === process)?.index;
+    const place = this.at.indexOf(process);
+    return place < 0 ? undefined : place;
   }
 
   /** All processes that have a place. */
   get processes(): number[] {
-    return this.config?.replicas.map(processOf) ?? [];
+    return [...this.at];
   }
 }

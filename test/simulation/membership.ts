@@ -1,10 +1,11 @@
 // A node's standing with the coordinators, as services/host/membership.ts has it: registers, sends heartbeats to one of
 // them, turns to the next one when there is no answer.
 
-import type { CoordinatorInput, CoordinatorOutput } from '../../protocol/coordinator/types.js';
+import type { CoordinatorInput, CoordinatorOutput, HeartbeatRequest } from '../../protocol/coordinator/types.js';
 import { NodeRole } from '../../protocol/coordinator/types.js';
 import type { ClusterConfig } from '../../protocol/messages.js';
 import { EpochStatus } from '../../protocol/messages.js';
+import { clusterIdOf } from './first-config.js';
 import type { World } from './node.js';
 
 /** How often a node says that it is there. */
@@ -96,19 +97,33 @@ export class Membership {
     if (!this.isAnswered) this.coordinator = (this.coordinator + 1) % world.plan.coordinators;
     this.isAnswered = false;
     const { role, id: nodeId, incarnation, address } = member;
-    const clusterId = `simulated-${world.plan.seed}`;
-    const life = { clusterId, role, nodeId, incarnation };
+    const clusterId = clusterIdOf(world.plan);
     const { lastOpen, sessionFloor } = this.standing;
     const { epoch, version } = this.answered;
     const isAhead =
       lastOpen !== undefined && (lastOpen.epoch > epoch || (lastOpen.epoch === epoch && lastOpen.version > version));
-    const open = { openEpoch: lastOpen?.epoch ?? 0, openVersion: lastOpen?.version ?? 0 };
-    const known = { sessionFloor, config: isAhead ? lastOpen : undefined, ...open };
-    const report = this.process.report();
-    const build = (call: number): CoordinatorInput =>
-      this.isRegistered
-        ? { kind: 'heartbeat', call, request: { ...life, ...report, ...known } }
-        : { kind: 'register', call, request: { ...life, address, epoch: report.epoch, sessionFloor, ...open } };
+    const openEpoch = lastOpen?.epoch ?? 0;
+    const openVersion = lastOpen?.version ?? 0;
+    const { epoch: ownEpoch, lostEpoch, stateSlot, stateHash } = this.process.report();
+    const heartbeat: HeartbeatRequest = {
+      clusterId,
+      role,
+      nodeId,
+      incarnation,
+      epoch: ownEpoch,
+      lostEpoch,
+      stateSlot,
+      stateHash,
+      sessionFloor,
+      config: isAhead ? lastOpen : undefined,
+      openEpoch,
+      openVersion,
+    };
+    const build = (call: number): CoordinatorInput => {
+      if (this.isRegistered) return { kind: 'heartbeat', call, request: heartbeat };
+      const life = { clusterId, role, nodeId, incarnation, address };
+      return { kind: 'register', call, request: { ...life, epoch: ownEpoch, sessionFloor, openEpoch, openVersion } };
+    };
     this.ask(this.coordinator, build, (answer) => this.onAnswer(answer));
     world.timeline.after(HEARTBEAT_US - 2000 + world.random.below(4000), () => this.beat());
   }

@@ -34,7 +34,8 @@ export interface NetworkOptions {
 /** All directed links of one run. */
 export class Network {
   readonly bus: BusMode;
-  private readonly links = new Map<string, Link>();
+  /** By sender and receiver. */
+  private readonly links = new Map<string, Map<string, Link>>();
   private faults: FaultPlan | null;
 
   constructor(private readonly options: NetworkOptions) {
@@ -114,10 +115,12 @@ export class Network {
   /** From now on nothing is lost, held, repeated or overtaken. */
   heal(): void {
     this.faults = null;
-    for (const link of this.links.values()) {
-      link.down = false;
-      link.heldUntilUs = 0;
-      link.cutUntilUs = 0;
+    for (const links of this.links.values()) {
+      for (const link of links.values()) {
+        link.down = false;
+        link.heldUntilUs = 0;
+        link.cutUntilUs = 0;
+      }
     }
   }
 
@@ -151,8 +154,12 @@ export class Network {
   }
 
   private link(from: string, to: string): Link {
-    const name = `${from}>${to}`;
-    let link = this.links.get(name);
+    let links = this.links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.links.set(from, links);
+    }
+    let link = links.get(to);
     if (link === undefined) {
       const { latencyUs, latencySpreadUs, random } = this.options;
       link = {
@@ -163,7 +170,7 @@ export class Network {
         stream: 0,
         down: false,
       };
-      this.links.set(name, link);
+      links.set(to, link);
     }
     return link;
   }

@@ -170,6 +170,6 @@ export abstract class SimulatedNode<Input, Output> {
       const output = outputs[index];
       if (output !== undefined) this.carryOut(output);
     }
-    outputs.length = 0;
+    if (outputs.length > 0) outputs.length = 0;
   }
 }

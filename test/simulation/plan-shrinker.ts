@@ -47,6 +47,7 @@ const LEAST = {
   depth: 1,
   keys: 1,
   witnessRestarts: 0,
+  witnessLossAtStart: 0,
   clientLosses: 0,
   coordinators: 1,
 } satisfies Partial<Record<keyof SimulationPlan, number>>;

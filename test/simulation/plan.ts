@@ -107,6 +107,8 @@ export interface SimulationPlan {
   recordRollbacks: number;
   /** Witnesses that lose their memory and come back as another life. */
   witnessRestarts: number;
+  /** Share of epochs in which witnesses lose their memory just before they start, as many as may. */
+  witnessLossAtStart: number;
   /** Strikes at which one witness or all of them crash and come back with their disks; none in durability `memory`. */
   witnessCrashes: number;
   /** Share of strikes at the leader soon after which witnesses crash as well, likewise. */
@@ -207,7 +209,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
   const sessions = new SeededRandom(seed, 6);
   const sessionLeaseUs = sessions.pick([60_000_000, 60_000_000, 30_000, 80_000]);
   const isShort = sessionLeaseUs < 60_000_000;
-  const plan: SimulationPlan = {
+  const plan: Omit<SimulationPlan, 'witnessLossAtStart'> = {
     seed,
     salt: 0,
     replicas: random.chance(0.7) ? 3 : 5,
@@ -256,7 +258,9 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     ...createOperations(new SeededRandom(seed, 5)),
     ...createExchanges(new SeededRandom(seed, 6)),
   };
-  return { ...plan, ...overrides };
+  const forgetting = new SeededRandom(seed, 7);
+  const witnessRestarts = forgetting.chance(0.2) ? 12 : plan.witnessRestarts;
+  return { ...plan, witnessRestarts, witnessLossAtStart: forgetting.pick([0, 0, 0.5]), ...overrides };
 }
 
 function createDisks(random: SeededRandom) {

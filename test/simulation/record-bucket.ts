@@ -127,7 +127,9 @@ export class RecordBucket {
     const isReplaced = config.witnesses.some(({ incarnation }) => !members.has(incarnation));
     if (before?.config !== undefined && isReplaced) census.count('witnessReplaced');
     const leads = recovery?.isLeaderChosen === false ? '' : `, r${config.leader} leads`;
-    note(() => `coordinator: epoch ${config.epoch} ${isOpen ? `open at ${config.openSlot}` : 'recovering'}${leads}`);
+    const stage = isOpen ? 'open at' : 'starts at';
+    const state = config.openSlot > 0 ? `${stage} ${config.openSlot}` : 'recovering';
+    note(() => `coordinator: epoch ${config.epoch} ${state}${leads}`);
   }
 
   private isUnlucky(probability: number): boolean {

@@ -89,6 +89,7 @@ class Simulation implements World {
   readonly network: Network;
   private readonly transcript: string[] | null;
   private readonly replicas: ReplicaProcess[] = [];
+  private readonly replicaIndexes = new Map<string, number>();
   private readonly replicaCores: ReplicaCore[] = [];
   private readonly witnesses: WitnessProcess[] = [];
   private readonly witnessCores: WitnessCore[] = [];
@@ -232,7 +233,7 @@ class Simulation implements World {
     describe: () => string,
   ): void {
     if (node === undefined) return;
-    const source = this.replicas.findIndex(({ name }) => name === from);
+    const source = this.replicaIndexes.get(from) ?? -1;
     const deliver = (): void => node.input(input, source);
     this.carry(from, node.name, () => node.isAlive, deliver, describe);
   }
@@ -253,6 +254,7 @@ class Simulation implements World {
       const node = new ReplicaProcess(index, this, core, this.rules.tearsCheckpoints === true);
       node.tickEvery(NODE_TICK_US + index);
       this.replicas.push(node);
+      this.replicaIndexes.set(node.name, index);
       this.replicaCores.push(core);
     }
     const spares = Array.from({ length: this.plan.spareWitnesses }, (_, count) => witnesses.length + count);

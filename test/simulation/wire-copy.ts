@@ -16,8 +16,12 @@ function copyValue(value: unknown): unknown {
     for (let index = 0; index < value.length; index++) items[index] = copyValue(value[index]);
     return Object.freeze(items);
   }
-  const copy: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(value)) copy[name] = copyValue(field);
+  // A spread keeps the shape of the object, so that only what is no plain value has to be put in anew.
+  const copy: Record<string, unknown> = { ...value };
+  for (const name in copy) {
+    const field = copy[name];
+    if (typeof field === 'object' && field !== null) copy[name] = copyValue(field);
+  }
   return Object.freeze(copy);
 }
 

@@ -15,7 +15,7 @@ describe('coordinator bootstrap', () => {
     assert.deepEqual(answer, [{ kind: 'currentConfig', call: 2, config: undefined }]);
   });
 
-  it('D1: gathers, writes the epoch, has it led, opens it, starts witnesses, in this order', () => {
+  it('D1: gathers, writes the epoch, has it led, starts witnesses, opens it, in this order', () => {
     const bucket = new Bucket();
     const c0 = new Actor(bucket);
     const gathered = c0.gather();
@@ -36,11 +36,16 @@ describe('coordinator bootstrap', () => {
       led.map(({ kind }) => kind),
       ['writeRecord', 'config', 'start', 'start', 'start'],
     );
-    assert.equal(bucket.stored.record?.config?.status, EpochStatus.open);
+    assert.equal(bucket.stored.record?.config?.status, EpochStatus.recovering);
     assert.equal(bucket.stored.record?.config?.openSlot, 1);
     assert.deepEqual(last(led, 'start').request.committed, [{ session: 7, committedThrough: 3 }]);
 
-    for (const id of ['w0', 'w1', 'w2']) assert.deepEqual(c0.answerStart(id), []);
+    assert.deepEqual(
+      c0.answerStart('w2').map(({ kind }) => kind),
+      ['writeRecord', 'config'],
+    );
+    assert.equal(bucket.stored.record?.config?.status, EpochStatus.open);
+    for (const id of ['w0', 'w1']) assert.deepEqual(c0.answerStart(id), []);
     assert.deepEqual(c0.pass(10_000_000), []);
   });
 
@@ -98,14 +103,14 @@ describe('coordinator restarts (D7)', () => {
     const wanted = c1.run({ kind: 'tick' });
     assert.equal(last(wanted, 'config').config.status, EpochStatus.recovering);
     assert.equal(last(wanted, 'lead').address, 'r0:1');
-    assert.equal(last(c1.answerLead(), 'config').config.status, EpochStatus.open);
+    assert.equal(last(c1.open(), 'config').config.status, EpochStatus.open);
   });
 
   it('goes on from an open epoch whose witnesses may not have been started', () => {
     const bucket = new Bucket();
     const c0 = new Actor(bucket);
     c0.gather();
-    c0.answerLead();
+    c0.open();
     const c1 = new Actor(bucket);
     const wanted = c1.run({ kind: 'tick' });
     assert.equal(last(wanted, 'config').config.status, EpochStatus.open);
@@ -115,7 +120,7 @@ describe('coordinator restarts (D7)', () => {
       led.map(({ kind }) => kind),
       ['start', 'start', 'start'],
     );
-    assert.deepEqual(last(led, 'start').request, last(c0.log, 'start').request);
+    assert.deepEqual(last(led, 'start').request.committed, last(c0.log, 'start').request.committed);
   });
 
   it('does not ask another life of the leader to lead the epoch', () => {
@@ -171,7 +176,7 @@ describe('competing coordinators (D7)', () => {
     assert.deepEqual(last(wanted, 'config').config, last(c0.log, 'config').config);
   });
 
-  it('open an epoch once; both start its witnesses with the same requests', () => {
+  it('have an epoch’s witnesses start once; both do so with the same requests', () => {
     const bucket = new Bucket();
     const [c0, c1] = [new Actor(bucket), new Actor(bucket)];
     c0.gather();

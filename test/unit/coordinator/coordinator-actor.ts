@@ -178,14 +178,19 @@ export class Actor {
     });
   }
 
+  /** The leader answers, and a witness starts, which is as many as it takes with q = m. */
+  open(openSlot = 1, witnessId = 'w1'): CoordinatorOutput[] {
+    return [...this.answerLead(openSlot), ...this.answerStart(witnessId)];
+  }
+
   /** A witness answers its last `start`. */
-  answerStart(witnessId: string): CoordinatorOutput[] {
+  answerStart(witnessId: string, incarnation = incarnationOf(witnessId)): CoordinatorOutput[] {
     const start = of(this.log, 'start').findLast(({ request }) => request.witnessId === witnessId);
     assert.ok(start, `${witnessId} was never started`);
     return this.run({
       kind: 'started',
       attempt: start.attempt,
-      response: { epoch: start.request.config?.epoch ?? 0, incarnation: incarnationOf(witnessId) },
+      response: { epoch: start.request.config?.epoch ?? 0, incarnation },
     });
   }
 }

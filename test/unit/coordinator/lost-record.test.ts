@@ -16,7 +16,7 @@ function putBack(): { bucket: Bucket; lost: ClusterConfig } {
   k0.answerFence('r2', { lastSlot: 4 });
   k0.answerSeal('w0');
   k0.answerRead('w0');
-  k0.answerLead(6);
+  k0.open(6);
   const lost = structuredClone(bucket.stored.record?.config);
   assert.ok(lost);
   bucket.stored = older;
@@ -83,7 +83,7 @@ describe('a record that was put back while no coordinator ran', () => {
     k0.answerFence('r2', { lastSlot: 4 });
     k0.answerSeal('w0');
     k0.answerRead('w0');
-    k0.answerLead(6);
+    k0.open(6);
     const lost = bucket.stored.record?.config;
     bucket.stored = nobodyLeads;
     const k1 = start(bucket);

@@ -30,7 +30,7 @@ function finish(actor: Actor, openSlot: number, opened = 1): void {
   for (const id of ['r0', 'r1', 'r2']) actor.answerFence(id, { lastEpoch: opened, lastSlot: openSlot - 1 });
   actor.answerSeal('w1', { lifeEpoch: opened });
   actor.answerRead('w1');
-  actor.answerLead(openSlot);
+  actor.open(openSlot);
 }
 
 describe('witness replacement', () => {

@@ -20,10 +20,13 @@ describe('the record as text', () => {
     const recovery = { opened: { epoch: 3, witnesses }, isLeaderChosen: false, preferred: undefined };
     const wanted = { ...recovery, isLeaderChosen: true, preferred: 'r0' };
     const recovering = { ...createRecord(4, EpochStatus.recovering), recovery };
+    const { config } = createRecord(4, EpochStatus.recovering);
+    const starting = { ...recovering, config: config && { ...config, openSlot: 9 }, recovery: undefined };
     for (const record of [
       gathering,
       createRecord(1, EpochStatus.recovering),
       createRecord(4, EpochStatus.open),
+      starting,
       recovering,
       { ...recovering, recovery: wanted },
     ]) {
@@ -48,7 +51,7 @@ describe('the record as text', () => {
   });
 
   it('of a later version is refused, and so is an epoch of which nobody could tell how to recover it', () => {
-    const later = JSON.stringify({ version: 4, ...createRecord(1, EpochStatus.open) });
+    const later = JSON.stringify({ version: 5, ...createRecord(1, EpochStatus.open) });
     assert.throws(() => decodeRecord(later), RecordFormatError);
     assert.throws(() => decodeRecord(encodeRecord(createRecord(2, EpochStatus.recovering))), /to be recovered/);
     assert.throws(() => decodeRecord('{}'), RecordFormatError);

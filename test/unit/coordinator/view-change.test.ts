@@ -23,11 +23,11 @@ function finish(actor: Actor): void {
   fenceOthers(actor);
   actor.answerSeal('w0');
   actor.answerRead('w0');
-  actor.answerLead(6);
+  actor.open(6);
 }
 
 describe('view change', () => {
-  it('D1: new epoch, fence, leader, seal, read, lead, open, start, in this order', () => {
+  it('D1: new epoch, fence, leader, seal, read, lead, start, open, in this order', () => {
     const bucket = new Bucket();
     const k0 = openActor(bucket);
     const begun = k0.lose('r0');
@@ -57,6 +57,8 @@ describe('view change', () => {
       led.map(({ kind }) => kind),
       ['writeRecord', 'config', 'start', 'start', 'start'],
     );
+    assert.equal(bucket.stored.record?.config?.status, EpochStatus.recovering);
+    assert.equal(last(k0.answerStart('w2'), 'config').config.status, EpochStatus.open);
     const { record } = bucket.stored;
     assert.deepEqual([record?.config?.status, record?.config?.openSlot, record?.recovery], [2, 6, undefined]);
   });
@@ -246,7 +248,7 @@ describe('view changes by several coordinators (D7)', () => {
       k1.answerSeal('w2');
       const lead = last(k1.answerRead('w2', [write(9, 1)]), 'lead');
       assert.deepEqual([lead.address, lead.request.replay.length], ['r1:1', 1], `after ${done} steps`);
-      k1.answerLead(6);
+      k1.open(6);
       assert.equal(bucket.stored.record?.config?.status, EpochStatus.open);
     }
   });
