@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 
 import { CalibrationError } from './calibrate/calibrate.js';
+import { addAblateCommand } from './commands/ablate.js';
 import { addCalibrateCommand } from './commands/calibrate.js';
 import { addCompareCommand } from './commands/compare.js';
 import { type CliDoors, EXIT_CODES } from './commands/doors.js';
@@ -19,6 +20,7 @@ First steps:
   loadgen run --duration 10s             one point on a local cluster that is started and stopped for it
   loadgen run --rate 2000/s              latency at a given rate of arrivals
   loadgen sweep --threads 2,8            throughput and latency by number of streams
+  loadgen ablate --factors batch-delay   what one setting does, with intervals
   loadgen compare before after           what changed between two saved results
   loadgen calibrate                      what this machine can carry at best
   loadgen run --help                     all flags of a command, with examples
@@ -39,6 +41,7 @@ export async function runCli(args: readonly string[], doors: CliDoors): Promise<
     writeErr: (text) => doors.stderr.write(text),
   });
   addMeasureCommands(program, doors, finish);
+  addAblateCommand(program, doors, finish);
   addReportCommand(program, doors, finish);
   addCompareCommand(program, doors, finish);
   addCalibrateCommand(program, doors, finish);

@@ -1,14 +1,13 @@
 // `loadgen run`, `sweep` and `study`: flags to a plan, the plan carried out, the result saved and shown. How anything is
 // measured is sweep.ts's business.
 
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Command } from 'commander';
 import { Progress } from '../driver/progress.js';
 import { plannedMs, runSweep } from '../driver/sweep.js';
 import { WORKER_ENTRY } from '../driver/worker-pool.js';
-import { UsageError } from '../flag-values.js';
 import { exitCodeOf, type RunResult } from '../outcome/result.js';
 import {
   type OutputPlan,
@@ -25,6 +24,7 @@ import { renderTerminal } from '../report/table.js';
 import { writeReport } from '../report/write-report.js';
 import { type CliDoors, EXIT_CODES, type Finish } from './doors.js';
 import { addMeasureFlags } from './measure-flags.js';
+import { attemptWriting, prepareDirectory } from './output-places.js';
 import { describeFiles } from './result-files.js';
 import { openSavedResult, RESULT_FILE } from './saved-result.js';
 
@@ -118,17 +118,6 @@ async function publish(
 }
 
 function prepareOutput({ out, history }: OutputPlan): void {
-  attempt('--out', out, () => {
-    mkdirSync(out, { recursive: true });
-    accessSync(out, constants.W_OK);
-  });
-  if (history !== null) attempt('--history', history, () => writeFileSync(history, ''));
-}
-
-function attempt(flag: string, file: string, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    throw new UsageError(`${flag}: cannot write ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  prepareDirectory(out);
+  if (history !== null) attemptWriting('--history', history, () => writeFileSync(history, ''));
 }

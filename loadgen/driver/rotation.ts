@@ -1,5 +1,11 @@
-// In which order the windows of a sweep are measured. Every iteration begins one point later than the one before, so
-// that no point is always measured first, on a cold system, or last, on a warm one.
+// In which order things are measured that are to be compared. Every round begins one thing later than the one before, so
+// that nothing is always measured first, on a cold system, or last, on a warm one.
+
+/** One measurement: of what, and in which round, from 1. */
+export interface Turn<T> {
+  round: number;
+  item: T;
+}
 
 /** One window: which point, and its how-manieth iteration, from 1. */
 export interface Window {
@@ -7,14 +13,15 @@ export interface Window {
   threads: number;
 }
 
+/** With a, b, c: a, b, c then b, c, a then c, a, b … */
+export function rotate<T>(items: readonly T[], rounds: number): Turn<T>[] {
+  return Array.from({ length: rounds }, (_, turned) => {
+    const first = turned % Math.max(1, items.length);
+    return [...items.slice(first), ...items.slice(0, first)].map((item) => ({ round: turned + 1, item }));
+  }).flat();
+}
+
 /** With points 2,4,6,8: 2,4,6,8 then 4,6,8,2 then 6,8,2,4 … */
 export function rotateWindows(points: readonly number[], iterations: number): Window[] {
-  const order: Window[] = [];
-  for (let iteration = 1; iteration <= iterations; iteration++) {
-    for (let place = 0; place < points.length; place++) {
-      const threads = points[(place + iteration - 1) % points.length];
-      if (threads !== undefined) order.push({ iteration, threads });
-    }
-  }
-  return order;
+  return rotate(points, iterations).map(({ round, item }) => ({ iteration: round, threads: item }));
 }

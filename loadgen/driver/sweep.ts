@@ -41,7 +41,7 @@ import { WorkerError, WorkerPool } from './worker-pool.js';
 
 /** What a sweep needs from its surroundings. */
 export interface SweepDoors {
-  progress: Progress;
+  progress: Pick<Progress, 'step' | 'relabel' | 'detail'>;
   /** Module of the client processes; tests put a double here. */
   workerEntry: URL;
   /** Aborting ends the sweep; what was measured until then is reported. */
@@ -340,7 +340,7 @@ class Sweep {
 
   #processShares(threads: number): ProcessShare[] {
     const shares = this.#usage.get(threads)?.shares.values() ?? [];
-    return [...shares].map(({ role, name, pid, cpuShare, rssBytes }) => ({ role, name, pid, cpuShare, rssBytes }));
+    return [...shares];
   }
 }
 

@@ -67,6 +67,8 @@ export interface ProcessShare {
   pid: number;
   /** Processor time over elapsed time; 1 is one core. */
   cpuShare: number;
+  /** Processor time that the point's windows and the load right before them took; results of old have none. */
+  cpuSeconds?: number | undefined;
   /** At the end of the point's last window. */
   rssBytes: number;
 }

@@ -127,7 +127,9 @@ const point = z.object({
   coverageAtMedian: byClass(maybe).default(NONE),
   attributed: byClass(count).default({ strongRead: 0, strongWrite: 0, weakRead: 0, weakWrite: 0 }),
   witnessLastShare: byClass(maybe).default(NONE),
-  processes: z.array(z.object({ role: text, name: text, pid: count, cpuShare: number, rssBytes: number })),
+  processes: z.array(
+    z.object({ role: text, name: text, pid: count, cpuShare: number, cpuSeconds: number.optional(), rssBytes: number }),
+  ),
   // Results of before processes told of themselves.
   diagnostics: z.array(processDiagnosticsShape).default([]),
   diagnosticsMissing: z.array(missingProcessShape).default([]),

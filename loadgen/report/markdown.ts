@@ -3,12 +3,23 @@
 import type { ReportContent } from './content.js';
 import type { ReportTable } from './report-table.js';
 
+/** What is around the contents. */
+export interface MarkdownFrame {
+  title: string;
+  /** Pictures below the verdict, as paths from where the file is, with what they show. */
+  pictures: readonly { file: string; shows: string }[];
+}
+
 /** The report as Markdown. */
-export function renderMarkdown(content: ReportContent): string {
+export function renderMarkdown(
+  content: ReportContent,
+  { title, pictures }: MarkdownFrame = { title: 'Client parallelism', pictures: [] },
+): string {
   const verdict = content.verdict.map((line) => `- ${escapeMarkup(line.trim().replace(/\s{2,}/, ': '))}`).join('\n');
   const facts = content.facts.map(([name, text]) => `- **${name}**: ${escapeMarkup(text)}`).join('\n');
   const tables = content.tables.map((table) => `## ${table.title}\n\n${renderTable(table)}`);
-  return `${['# Client parallelism', verdict, ...tables, '## The run', facts].join('\n\n')}\n`;
+  const drawn = pictures.map(({ file, shows }) => `![${escapeMarkup(shows)}](${file})`);
+  return `${[`# ${title}`, verdict, ...drawn, ...tables, '## The run', facts].join('\n\n')}\n`;
 }
 
 function renderTable({ heads, rows }: ReportTable): string {

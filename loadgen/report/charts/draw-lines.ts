@@ -44,8 +44,9 @@ function plotBox(pen: Pen, { x, y, title }: LinePanel, box: Box, left: number): 
 /** Markers must not be covered by labels; lines only where there is no other place. */
 function reserveLine(room: LabelRoom, points: readonly ChartPoint[], place: Place): void {
   let last: { x: number; y: number } | null = null;
-  for (const { x, y, marked } of points) {
+  for (const { x, y, marked, range } of points) {
     const at = y === null ? null : place({ x, y });
+    if (at !== null && range !== undefined) room.avoidLine(place({ x, y: range[0] }), place({ x, y: range[1] }));
     if (at !== null && last !== null) room.avoidLine(last, at);
     const r = MARKER_RADIUS;
     if (at !== null && marked) room.reserve({ x: at.x - r, y: at.y - r, width: 2 * r, height: 2 * r });

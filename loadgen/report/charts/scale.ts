@@ -31,6 +31,28 @@ export function axisFromZero(max: number, wanted: number, title: string, label: 
   return { kind: 'linear', from: 0, to: steps * step, ticks: ticks.map((at) => ({ at, label: label(at) })), title };
 }
 
+/** An axis over round numbers that holds all values and 0, with about `wanted` steps. */
+export function axisAround(
+  values: readonly number[],
+  wanted: number,
+  title: string,
+  label: (at: number) => string,
+): Axis {
+  const low = values.reduce((least, value) => Math.min(least, value), 0);
+  const high = values.reduce((most, value) => Math.max(most, value), 0);
+  const step = roundStep((high > low ? high - low : 1) / wanted);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
+  const ticks = Array.from({ length: last - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)));
+  return {
+    kind: 'linear',
+    from: first * step,
+    to: last * step,
+    ticks: ticks.map((at) => ({ at, label: label(at) })),
+    title,
+  };
+}
+
 /** A logarithmic axis around the values above 0; from 0.1 to 1 if there are none. */
 export function logAxis(values: readonly number[], title: string, label: (at: number) => string): Axis {
   const positive = values.filter((value) => value > 0);

@@ -70,7 +70,7 @@ export function drawHint(words: string): string {
 export function textWidth(words: string, fontSize: number): number {
   let ems = 0;
   for (const character of words)
-    ems += /[mwMW%@—]/.test(character) ? 0.97 : /[ .,:;·'|ijl()]/.test(character) ? 0.4 : 0.64;
+    ems += /[mwMW%@—+−]/.test(character) ? 0.97 : /[ .,:;·'|ijl()]/.test(character) ? 0.4 : 0.64;
   return ems * fontSize;
 }
 

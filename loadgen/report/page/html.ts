@@ -1,5 +1,5 @@
-// The report as one page that needs nothing but itself: no network, no script. Decides what stands where; what is said
-// comes from content.ts and figures/, how it looks from style.ts.
+// The report of a result as one page. Decides what stands where; what is said comes from content.ts and figures/, what is
+// around it from frame.ts.
 
 import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
@@ -12,45 +12,20 @@ import { listKeyFigures } from '../key-figures.js';
 import { PROCESS_COLUMNS, processTables } from '../process-tables.js';
 import type { ReportTable } from '../report-table.js';
 import { describeVerdict, judgeRun } from '../verdict.js';
-import { checkList, factList, figure, keyFigures, section, titledTable } from './parts.js';
-import { pageStyle } from './style.js';
-
-/** A part of the page with its entry in the table of contents. */
-interface PagePart {
-  id: string;
-  title: string;
-  content: string;
-}
-
-/** Should a text of a result ever escape its escaping, there is still nothing that it could load or run. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+import { type PagePart, renderFrame } from './frame.js';
+import { checkList, factList, figure, keyFigures, titledTable } from './parts.js';
 
 /** The whole page; `baseline` is an earlier result to compare with. */
 export function renderHtml(result: RunResult, baseline: RunResult | null): string {
   const parts = composeParts(result, baseline).filter(({ content }) => content !== '');
   const verdict = describeVerdict(result);
-  const title = `Client parallelism · ${result.startedAt} · ${verdict.text}`;
-  const links = parts.map(({ id, title }) => `<li><a href="#${id}">${escapeText(title)}</a></li>`).join('');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${escapeText(title)}</title>
-<style>${pageStyle()}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the verdict</a>
-<header><h1>Client parallelism</h1><p class="muted">${escapeText(describeOrigin(result))}</p></header>
-<nav aria-label="Parts of this report"><ul>${links}</ul></nav>
-<main id="main" tabindex="-1">
-${parts.map(({ id, title, content }) => section(id, title, content)).join('\n')}
-</main>
-<footer>The same figures, and all that is not drawn here, are in result.json.</footer>
-</body>
-</html>
-`;
+  return renderFrame({
+    title: `Client parallelism · ${result.startedAt} · ${verdict.text}`,
+    heading: 'Client parallelism',
+    origin: describeOrigin(result),
+    parts,
+    footer: 'The same figures, and all that is not drawn here, are in result.json.',
+  });
 }
 
 function composeParts(result: RunResult, baseline: RunResult | null): PagePart[] {
@@ -132,7 +107,13 @@ function tracesPart({ traces }: RunResult): string {
   );
 }
 
-function describeOrigin({ startedAt, gitCommit, dirty, machine }: RunResult): string {
+/** When, from what and on what it was measured. */
+export function describeOrigin({
+  startedAt,
+  gitCommit,
+  dirty,
+  machine,
+}: Pick<RunResult, 'startedAt' | 'gitCommit' | 'dirty' | 'machine'>): string {
   const commit = gitCommit === null ? 'commit unknown' : `commit ${gitCommit.slice(0, 10)}`;
   const changed = dirty ? ' with local changes' : '';
   return `Measured ${startedAt.replace('T', ' ').replace(/\..*/, ' UTC')}, ${commit}${changed}, ${machine.cpus} cores`;
