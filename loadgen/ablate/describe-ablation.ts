@@ -2,8 +2,9 @@
 // format; the sentences are the same in the terminal, in Markdown, on the page and in JSON.
 
 import { PAIRS_LEAST } from '../outcome/paired-interval.js';
-import type { ReportContent, ReportTable } from '../report/content.js';
+import type { ReportContent } from '../report/content.js';
 import { formatCount, formatMib, formatMs, formatShare, joinWords } from '../report/format.js';
+import type { ReportTable } from '../report/report-table.js';
 import type { AblationResult, Effect, FactorResult, LevelResult } from './ablation-result.js';
 import { METRIC_NAMES, METRICS, type MetricName } from './figures.js';
 import { type PlottedChange, plotHead, plotLine, plotScale } from './text-plot.js';
