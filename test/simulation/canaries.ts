@@ -406,7 +406,7 @@ export const CANARIES: readonly Canary[] = [
   coordinator(
     'D8: a witness takes the place of another within an epoch',
     { replaceWitnesses: replaceWithinEpoch },
-    { ...FORGETFUL, spareWitnesses: 1, witnessRestarts: 3 },
+    { ...SPARSE, ...FORGETTING, witnessLossAtStart: 0 },
   ),
   coordinator(
     'D12: an epoch opens before any of the witnesses that it names has started',
