@@ -261,7 +261,7 @@ export function createPlan(seed: number, overrides: PlanOverrides = {}): Simulat
     ...createReplicaCrashes(new SeededRandom(seed, 4)),
     ...createOperations(new SeededRandom(seed, 5)),
     ...createExchanges(new SeededRandom(seed, 6)),
-    ...createStrandings(new SeededRandom(seed, 7)),
+    ...createStrandings(new SeededRandom(seed, 8)),
   };
   const forgetting = new SeededRandom(seed, 7);
   const witnessRestarts = forgetting.chance(0.2) ? 12 : plan.witnessRestarts;

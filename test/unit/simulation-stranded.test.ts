@@ -22,6 +22,7 @@ const QUIET: PlanOverrides = {
     operations: 400,
     recordFaults: false,
     leaderStrandings: 0,
+    witnessLossAtStart: 0,
     faults: NO_FAULTS,
   },
 };

@@ -51,6 +51,7 @@ describe('simulation', function () {
         diskObstructions: 0,
         leaderStrandings: 0,
       },
+      ...{ leaderStrandings: 0, witnessLossAtStart: 0 },
       ...{ coordinators: 2, streamGraceUs: 7500, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
     };
     let halts = 0;
