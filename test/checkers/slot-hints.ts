@@ -1,6 +1,6 @@
 // Guesses where in the log each write lies, from the slots that answers told and, where none did, from what was read
 // around it. Only a hint: whoever plays an order back compares every answer, so that a wrong guess costs a verdict at
-// most and never makes one. Knows nothing of real time beyond what strong answers told before an invocation.
+// most and never makes one. Of real time it knows what strong operations had returned when another was invoked.
 
 import { type Cell, cellName, type Operation } from './history-model.js';
 
@@ -43,27 +43,55 @@ export function slotHints(operations: readonly Operation[]): SlotHints {
   const slots = toldSlots(operations);
   const sessions = numberedBySession(operations);
   tellDeletes(operations, slots, sessions);
-  const told = toldBefore(operations);
-  const keys = new Timelines(operations, slots, told);
-  for (const members of sessions) {
-    let low = 0;
-    members.forEach((index, at) => {
-      const own = slots[index] ?? 0;
-      if (own === 0) {
-        const next = members.slice(at + 1, at + 1 + LOOK_AHEAD).find((later) => (slots[later] ?? 0) > 0);
-        const high = next === undefined ? Number.POSITIVE_INFINITY : (slots[next] ?? 0);
-        const from = Math.max(low, told[index] ?? 0);
-        slots[index] = keys.place(operations[index] as Operation, index, { low: from, high });
-      }
-      low = Math.max(low, slots[index] ?? 0);
-    });
-  }
-  const positions = slots.map((slot, index) => (slot === 0 ? (told[index] ?? 0) + 0.5 : slot));
+  const bounds = lowerBounds(operations, slots);
+  const keys = new Timelines(operations, slots, bounds);
+  keys.noteDemands(operations, slots, slotRanges(slots, sessions));
+  // What was read has the least choice. It goes as far back as its readers allow, which leaves room to those before it.
+  for (const members of sessions) placeRead(operations, members, { slots, bounds, keys });
+  for (const members of sessions) placeUnread(operations, members, { slots, bounds, keys });
+  const positions = slots.map((slot, index) => (slot === 0 ? (bounds[index] ?? 0) + 0.5 : slot));
   return { positions, absences: keys.readAbsences(operations, slots) };
 }
 
-/** How many writes of a session are looked at for one whose slot is known. */
-const LOOK_AHEAD = 64;
+/** What is known of all operations while the rest is placed. */
+interface Placement {
+  /** 0 for what has no place yet. */
+  slots: number[];
+  bounds: readonly number[];
+  keys: Timelines;
+}
+
+/** Places the writes of one session that somebody saw, the last one first. */
+function placeRead(operations: readonly Operation[], members: readonly number[], placement: Placement): void {
+  const { slots, bounds, keys } = placement;
+  let high = Number.POSITIVE_INFINITY;
+  for (const index of [...members].reverse()) {
+    if (slots[index] === 0 && keys.isRead(operations[index] as Operation, index)) {
+      slots[index] = keys.place(operations[index] as Operation, index, { low: bounds[index] ?? 0, high }, true);
+    }
+    if ((slots[index] ?? 0) > 0) high = Math.min(high, slots[index] ?? 0);
+  }
+}
+
+/** Places all others, the first one first, each as soon as may be. */
+function placeUnread(operations: readonly Operation[], members: readonly number[], placement: Placement): void {
+  const { slots, bounds, keys } = placement;
+  const ranges = slotRanges(slots, [members]);
+  let low = 0;
+  for (const index of members) {
+    const range = ranges.get(index);
+    if (range !== undefined) {
+      const from = Math.max(low, bounds[index] ?? 0);
+      const within = { low: from, high: range.high };
+      // Where no room is found it is tried as soon as its turn may come.
+      slots[index] = keys.place(operations[index] as Operation, index, within, false) || from + FRACTION;
+    }
+    low = Math.max(low, slots[index] ?? 0);
+  }
+}
+
+/** Between two slots there is room for many writes of one session. */
+const FRACTION = 1 / 256;
 
 /** The slot of each numbered operation, as it or a reader was told; 0 where nobody was. */
 function toldSlots(operations: readonly Operation[]): number[] {
@@ -110,7 +138,7 @@ function tellDeletes(operations: readonly Operation[], slots: number[], sessions
 }
 
 /** For each numbered operation without a slot those of its session around it. */
-function slotRanges(slots: readonly number[], sessions: readonly number[][]): Map<number, Window> {
+function slotRanges(slots: readonly number[], sessions: readonly (readonly number[])[]): Map<number, Window> {
   const ranges = new Map<number, Window>();
   for (const members of sessions) {
     let low = 0;
@@ -128,23 +156,30 @@ function slotRanges(slots: readonly number[], sessions: readonly number[][]): Ma
   return ranges;
 }
 
-/** The highest slot that any strong operation had answered when each operation was invoked: its own is above. */
-function toldBefore(operations: readonly Operation[]): number[] {
-  const known = operations
-    .filter(({ strong, event: { slot } }) => strong && slot > 0)
-    .sort((left, right) => left.returned - right.returned);
-  const told = operations.map(() => 0);
+/**
+ * A slot below the place of each operation, except that a known slot may be its own: what its session wrote before, and
+ * where strong operations stand at least that had returned when it was invoked.
+ */
+function lowerBounds(operations: readonly Operation[], slots: readonly number[]): number[] {
   const invoke = (index: number): number => operations[index]?.invoke ?? 0;
+  const returned = (index: number): number => operations[index]?.returned ?? 0;
+  const strong = [...operations.keys()].filter((index) => operations[index]?.strong);
+  strong.sort((left, right) => returned(left) - returned(right));
+  const bounds = operations.map(() => 0);
+  const sessions = new Map<number, number>();
   let highest = 0;
   let next = 0;
   for (const index of [...operations.keys()].sort((left, right) => invoke(left) - invoke(right))) {
-    for (let one = known[next]; one && one.returned < invoke(index); one = known[next]) {
-      highest = Math.max(highest, one.event.slot);
+    for (let one = strong[next]; one !== undefined && returned(one) < invoke(index); one = strong[next]) {
+      highest = Math.max(highest, bounds[one] ?? 0);
       next += 1;
     }
-    told[index] = highest;
+    const { session, numbered, event } = operations[index] as Operation;
+    const before = sessions.get(session) ?? 0;
+    bounds[index] = Math.max(highest, before, numbered ? (slots[index] ?? 0) : event.slot);
+    if (numbered) sessions.set(session, bounds[index] ?? 0);
   }
-  return told;
+  return bounds;
 }
 
 function numberedBySession(operations: readonly Operation[]): number[][] {
@@ -164,9 +199,9 @@ class Timelines {
   /** Per key, versions whose slots were told, in their order; those that are put between hang on their `next`. */
   readonly #keys = new Map<string, Version[]>();
   /** Where the readers of a cell stand of which the slot is known: the first and the last. */
-  readonly #readers = new Map<string, { first: number; last: number }>();
+  readonly #readers = new Map<string, Readers>();
 
-  constructor(operations: readonly Operation[], slots: readonly number[], told: readonly number[]) {
+  constructor(operations: readonly Operation[], slots: readonly number[], bounds: readonly number[]) {
     operations.forEach((operation, index) => {
       const position = slots[index] ?? 0;
       if (position === 0 || !operation.numbered) return;
@@ -179,19 +214,65 @@ class Timelines {
         version.next = versions[at + 1] ?? null;
       });
     }
-    operations.forEach((operation, index) => this.#noteReads(operation, slots[index] ?? 0, told[index] ?? 0));
+    operations.forEach((operation, index) => this.#noteReads(operation, slots[index] ?? 0, bounds[index] ?? 0));
   }
 
-  /** Finds room for a write between two positions, and takes it. 0 if there is none. */
-  place(operation: Operation, index: number, { low, high }: Window): number {
-    const certain = operation.optional ? [] : [...operation.writes, ...operation.reads];
-    const room = certain.length === 0 ? null : this.#findRoom(operation, { low, high });
+  /**
+   * A reader of absence where slots tell of a value shows that a delete lies between, one of those without a slot. If
+   * there are several, the one that may begin last.
+   */
+  noteDemands(operations: readonly Operation[], slots: readonly number[], ranges: ReadonlyMap<number, Window>): void {
+    const deletes = new Map<string, number[]>();
+    operations.forEach(({ writes }, index) => {
+      if (!ranges.has(index)) return;
+      for (const { key, value } of writes) {
+        if (value === null) deletes.set(key, [...(deletes.get(key) ?? []), index]);
+      }
+    });
+    if (deletes.size === 0) return;
+    operations.forEach(({ event, numbered, optional, reads, returned }, reader) => {
+      const at = numbered ? (slots[reader] ?? 0) : event.slot;
+      if (optional || at === 0) return;
+      for (const { key, value } of reads) {
+        const version = value === null ? this.#at(key, numbered ? at - NEAR : at + NEAR) : null;
+        if (version === null || version.value === null) continue;
+        const able = (deletes.get(key) ?? []).filter((index) => {
+          const { low, high } = ranges.get(index) as Window;
+          return low < at && high > version.position && (operations[index]?.invoke ?? 0) < returned;
+        });
+        const begins = (index: number): number => operations[index]?.invoke ?? 0;
+        const [first, ...others] = able;
+        if (first === undefined) continue;
+        const chosen = others.reduce((best, index) => (begins(index) > begins(best) ? index : best), first);
+        this.#noteReader(deleteName(key, chosen), at, at);
+      }
+    });
+  }
+
+  /** Whether somebody whose place is known saw what an operation wrote. */
+  isRead({ writes }: Operation, index: number): boolean {
+    return writes.some((cell) => this.#readersOf(cell, index) !== undefined);
+  }
+
+  /** Finds room for a write between two positions, and takes it, at the end of it if that is wanted. 0 if there is none. */
+  place(operation: Operation, index: number, { low, high }: Window, isLate: boolean): number {
+    const room =
+      operation.optional || operation.writes.length === 0 ? null : this.#findRoom(operation, index, { low, high });
     if (room === null) return 0;
-    const position =
-      room.high === Number.POSITIVE_INFINITY ? room.low + 0.5 : (room.low + Math.min(room.high, room.low + 1)) / 2;
+    const step = Math.min(FRACTION, (room.high - room.low) / 2);
+    const position = isLate && room.high < Number.POSITIVE_INFINITY ? room.high - step : room.low + step;
     if (position <= room.low || position >= room.high) return 0;
     for (const cell of operation.writes) this.#insert(operation, index, cell, position);
     return position;
+  }
+
+  #readersOf({ key, value }: Cell, index: number): Readers | undefined {
+    return this.#readers.get(value === null ? deleteName(key, index) : cellName(key, value));
+  }
+
+  #noteReader(name: string, first: number, last: number): void {
+    const known = this.#readers.get(name) ?? { first: Number.POSITIVE_INFINITY, last: 0 };
+    this.#readers.set(name, { first: Math.min(known.first, first), last: Math.max(known.last, last) });
   }
 
   /** Whose absence it was that readers found. To be asked when everything has its place. */
@@ -201,7 +282,7 @@ class Timelines {
       const at = numbered ? (slots[index] ?? 0) : event.slot;
       if (optional || (numbered && at === 0)) return;
       const found = reads.flatMap(({ key, value }): ReadAbsence[] => {
-        const version = value === null ? this.#at(key, numbered ? at - 0.01 : at + 0.01) : null;
+        const version = value === null ? this.#at(key, numbered ? at - NEAR : at + NEAR) : null;
         return version === null || version.value !== null ? [] : [{ key, madeBy: version.writer }];
       });
       if (found.length > 0) absences.set(index, found);
@@ -219,19 +300,16 @@ class Timelines {
     return versions;
   }
 
-  #noteReads(operation: Operation, own: number, told: number): void {
+  #noteReads(operation: Operation, own: number, bound: number): void {
     const { event, reads, numbered, optional } = operation;
     if (optional) return;
     // What is numbered reads what was there before it; others say up to which slot they saw.
     const at = numbered ? own : event.slot;
     for (const { key, value } of reads) {
-      const version = at > 0 ? this.#at(key, numbered ? at - 0.25 : at + 0.25) : null;
-      if (version?.value === value) version.lastRead = Math.max(version.lastRead, at, numbered ? 0 : told);
+      const version = at > 0 ? this.#at(key, numbered ? at - NEAR : at + NEAR) : null;
+      if (version?.value === value) version.lastRead = Math.max(version.lastRead, at, numbered ? 0 : bound);
       if (value === null || at === 0) continue;
-      const name = cellName(key, value);
-      const known = this.#readers.get(name) ?? { first: Number.POSITIVE_INFINITY, last: 0 };
-      const last = Math.max(known.last, at, numbered ? 0 : told);
-      this.#readers.set(name, { first: Math.min(known.first, at), last });
+      this.#noteReader(cellName(key, value), at, Math.max(at, numbered ? 0 : bound));
     }
   }
 
@@ -250,14 +328,14 @@ class Timelines {
     return version;
   }
 
-  #findRoom(operation: Operation, within: Window): Window | null {
+  #findRoom(operation: Operation, index: number, within: Window): Window | null {
     let { low, high } = within;
     const keys = new Set([...operation.writes, ...operation.reads].map(({ key }) => key));
     for (let tries = 0; tries < TRIES_LIMIT; tries++) {
       let from = low;
       let to = high;
       for (const key of keys) {
-        const room = this.#roomOf(key, operation, Math.max(low, from));
+        const room = this.#roomOf(key, operation, index, Math.max(low, from));
         if (room === null) return null;
         from = Math.max(from, room.low);
         to = Math.min(to, room.high);
@@ -270,16 +348,18 @@ class Timelines {
   }
 
   /** The first place on one key, not before `low`, where nobody has to read what would be replaced. */
-  #roomOf(key: string, operation: Operation, low: number): Window | null {
+  #roomOf(key: string, operation: Operation, index: number, low: number): Window | null {
     const written = operation.writes.find((cell) => cell.key === key);
     const read = operation.reads.find((cell) => cell.key === key);
-    const readers = written && written.value !== null ? this.#readers.get(cellName(key, written.value)) : undefined;
-    let version = this.#at(key, readers === undefined ? low : readers.first - 0.25);
+    const readers = written && this.#readersOf(written, index);
+    let version = this.#at(key, readers === undefined ? low : readers.first - NEAR);
     for (let tries = 0; version !== null && tries < TRIES_LIMIT; tries++) {
       const end = version.next?.position ?? Number.POSITIVE_INFINITY;
-      const from = Math.max(low, version.position, written === undefined ? 0 : version.lastRead);
+      // Where nothing is, another delete changes nothing.
+      const isIdle = written === undefined || (written.value === null && version.value === null);
+      const from = Math.max(low, version.position, isIdle ? 0 : version.lastRead);
       const until = Math.min(end, readers?.first ?? Number.POSITIVE_INFINITY);
-      const isFree = written === undefined || readers !== undefined || version.next === null || version.next.isBlind;
+      const isFree = isIdle || readers !== undefined || version.next === null || version.next.isBlind;
       const isMatch = read === undefined || read.value === version.value;
       if (isFree && isMatch && from < until) return { low: from, high: until };
       if (readers !== undefined) return null;
@@ -292,11 +372,24 @@ class Timelines {
     const before = this.#at(cell.key, position);
     if (before === null) return;
     const version = createVersion(operation, index, cell, position);
-    if (cell.value !== null)
-      version.lastRead = Math.max(position, this.#readers.get(cellName(cell.key, cell.value))?.last ?? 0);
+    version.lastRead = Math.max(position, this.#readersOf(cell, index)?.last ?? 0);
     version.next = before.next;
     before.next = version;
   }
+}
+
+/** Just before or just after a slot. */
+const NEAR = 2 ** -20;
+
+/** The first and the last of those who saw a cell. */
+interface Readers {
+  first: number;
+  last: number;
+}
+
+/** Absences are told apart by who made them. Base64 has no space. */
+function deleteName(key: string, index: number): string {
+  return `${index} ${key}`;
 }
 
 /** Places that are tried for one write. */

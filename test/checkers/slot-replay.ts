@@ -42,6 +42,8 @@ class Stage {
   readonly #absences: ReplayProblem['absences'];
   /** Per key and maker of an absence, readers that are to find just this one. */
   readonly #absencesLeft = new Map<string, number>();
+  /** Absences that turned out to go on from an earlier one, under the name of that one. */
+  readonly #sameAbsence = new Map<string, string>();
   /** Per cell, certain operations that read it and are not placed. */
   readonly #readersLeft = new Map<number, number>();
   /** Per cell, operations that wait until a key holds it, and writes that wait until nobody has to read it. */
@@ -117,7 +119,7 @@ class Stage {
     for (const cell of writes) {
       const { key } = this.#access(cell);
       const held = this.#held[key] ?? 0;
-      if (held < 0 && this.#hasAbsenceLeft(node, cell.key, key)) return held;
+      if (held < 0 && cell.value !== null && this.#hasAbsenceLeft(node, cell.key, key)) return held;
       const own = reads.some((read) => this.#access(read).cell === held) ? 1 : 0;
       if ((this.#readersLeft.get(held) ?? 0) > own && !(held < 0 && (this.#deletesLeft[key] ?? 0) > 0)) return held;
     }
@@ -127,8 +129,21 @@ class Stage {
   /** Whether others than a node itself are still to find the absence that a key holds. */
   #hasAbsenceLeft(node: number, key: string, number: number): boolean {
     const name = absenceName({ key, madeBy: this.#heldBy[number] ?? -1 });
-    const own = this.#absences.get(node)?.some((read) => absenceName(read) === name) ? 1 : 0;
+    const own = this.#absences.get(node)?.some((read) => this.#absenceOf(read) === name) ? 1 : 0;
     return (this.#absencesLeft.get(name) ?? 0) > own;
+  }
+
+  #absenceOf(read: ReadAbsence): string {
+    const name = absenceName(read);
+    return this.#sameAbsence.get(name) ?? name;
+  }
+
+  /** A delete where nothing is: who was to find either absence now finds the one that is there. */
+  #prolongAbsence(key: string, number: number, node: number): void {
+    const own = absenceName({ key, madeBy: node });
+    const held = absenceName({ key, madeBy: this.#heldBy[number] ?? -1 });
+    this.#sameAbsence.set(own, held);
+    change(this.#absencesLeft, held, this.#absencesLeft.get(own) ?? 0);
   }
 
   /** Answers the nodes that this makes possible. */
@@ -137,7 +152,7 @@ class Stage {
     const operation = this.#operations[node];
     this.#placed[node] = 1;
     if (operation) this.#left -= 1;
-    for (const read of this.#absences.get(node) ?? []) change(this.#absencesLeft, absenceName(read), -1);
+    for (const read of this.#absences.get(node) ?? []) change(this.#absencesLeft, this.#absenceOf(read), -1);
     for (const cell of operation?.reads ?? []) {
       const { cell: read } = this.#access(cell);
       change(this.#readersLeft, read, -1);
@@ -147,8 +162,9 @@ class Stage {
     for (const cell of operation?.writes ?? []) {
       const { key, cell: written } = this.#access(cell);
       if (written < 0) this.#deletesLeft[key] = (this.#deletesLeft[key] ?? 0) - 1;
+      if (written < 0 && (this.#held[key] ?? 0) < 0) this.#prolongAbsence(cell.key, key, node);
+      else this.#heldBy[key] = node;
       this.#held[key] = written;
-      this.#heldBy[key] = node;
       possible.push(...take(this.#waitingFor, written));
     }
     for (const next of this.#graph.successorsOf(node)) {
