@@ -49,7 +49,6 @@ describe('simulation', function () {
         powerLosses: 0,
         isolations: 0,
         diskObstructions: 0,
-        leaderStrandings: 0,
       },
       ...{ leaderStrandings: 0, witnessLossAtStart: 0 },
       ...{ coordinators: 2, streamGraceUs: 7500, thinkUs: 30_000, faults: { ...NO_FAULTS, haltEveryUs: 50_000 } },
