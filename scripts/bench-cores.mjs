@@ -1,6 +1,7 @@
 // CPU time per operation of the cores and the codec, without sockets, by role: two clients with 16 sessions each, three
-// replicas and three witnesses in one process, `npm start`'s mixture, frames encoded and decoded on their way. CPU time
-// hardly depends on who else uses the machine, so two builds can be compared while others are at work:
+// replicas and three witnesses in one process, `npm start`'s shares of reads and writes, frames encoded and decoded on
+// their way. It rises by a fifth while others use the machine, so compare two builds in turns, never with figures of
+// another time:
 //   node scripts/bench-cores.mjs [--dist <directory>] [--other <directory>] [--rounds 5] [--operations 400000]
 
 import { spawnSync } from 'node:child_process';

@@ -215,8 +215,8 @@ export class NodeShell {
     const { dataDir, clusterId, ifDamaged, storeBytesLimit } = config;
     const { nodeId, log } = this;
     try {
-      // Loaded only here: LMDB's binding comes with a buffer of 16 MiB, and V8 counts it as part of the heap when it decides
-      // when to collect all of it. Nodes without a disk would do that two or three times as often.
+      // Loaded only here: LMDB's binding comes with a buffer of 16 MiB, which a node without a disk has no use for and V8
+      // counts when it decides whether to collect all of the heap.
       const { openStore } = await import('./store/open-store.js');
       const owner = { directory: dataDir, role, nodeId, clusterId };
       this.store = await openStore({ ...owner, format, ifDamaged, bytesLimit: storeBytesLimit, log });

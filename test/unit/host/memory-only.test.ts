@@ -19,7 +19,7 @@ async function addonsOf(module: string): Promise<string[]> {
 }
 
 describe('a node without a disk', () => {
-  it('does not load the binding of LMDB, whose buffer makes every heap be collected more often', async () => {
+  it('does not load the binding of LMDB and its buffer of 16 MiB', async () => {
     for (const role of ['replica', 'witness'])
       assert.deepEqual(await addonsOf(`services/${role}/service.js`), [], role);
   });
