@@ -5,7 +5,7 @@
 import { type Cell, cellName, type Operation } from './history-model.js';
 import { MinHeap } from './min-heap.js';
 import type { Precedence } from './precedence.js';
-import type { ReadAbsence } from './slot-hints.js';
+import type { ReadAbsence } from './slot-timelines.js';
 
 /** What to play. */
 export interface ReplayProblem {

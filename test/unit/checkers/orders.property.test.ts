@@ -86,4 +86,15 @@ describe('checkers of order', () => {
       hasHybridOrderByDefinition,
     );
   }).timeout(60_000);
+
+  it('find one order over all keys exactly where one exists, whatever slots say', () => {
+    const kinds = ['put', 'get', 'cas', 'delete', 'weakPut', 'weakDelete'] as const;
+    const plain = tinyHistories({ operations: 6, keys: 2, kinds }).filter(readsOnlyWhatWasWritten);
+    // Missing, wrong, contradictory, and now and then right.
+    const slots = fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 6, maxLength: 6 });
+    const histories = fc
+      .tuple(plain, slots)
+      .map(([history, told]) => history.map((event, index) => ({ ...event, slot: told[index] ?? 0 })));
+    compare(histories, hasHybridOrder, hasHybridOrderByDefinition);
+  }).timeout(60_000);
 });
