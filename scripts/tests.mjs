@@ -10,7 +10,7 @@ import { runChecks } from './checks.mjs';
 import { environment, exitCodeOf, findProgram, root } from './process.mjs';
 
 /** Everything together has ended by then, on two cores. */
-const RUN_MS_LIMIT = 9.5 * 60_000;
+const RUN_MS_LIMIT = 13 * 60_000;
 /** What a finished run may take to let go of its sockets and processes. */
 const LEAVE_MS_LIMIT = 15_000;
 const KILL_GRACE_MS = 3_000;
