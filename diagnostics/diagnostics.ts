@@ -11,7 +11,7 @@ import { ProcessorWatch } from './processor-watch.js';
 /** Who a process is, now: names and epochs are learnt after its beginning. */
 export type ProcessIdentity = Pick<DiagnosticsSnapshot, 'role' | 'nodeId' | 'epoch'>;
 
-/** How often gauges are looked at: often enough for a mean over a second, and hardly noticed by the loop. */
+/** How often gauges are looked at: often enough for a mean over a second. What it costs is in docs/BENCHMARKS.md. */
 const LOOK_MS = 50;
 
 /** What a process finds out about itself. */
