@@ -1,12 +1,14 @@
 // The time lines of a share of a client process's operations, put together from what nodes say of the frames they had.
-// Stamps frames, not operations: an operation only remembers in which turn it left. Decides nothing, and where an
-// answer does not tell enough there is no time line.
+// Stamps frames, not operations: an operation only remembers in which turn it left. What costs is a stamped frame, so
+// the share is drawn by turns: all operations that begin in the same turn have time lines or none has, and most frames
+// leave without stamps. Decides nothing, and where an answer does not tell enough there is no time line.
 
 import { createFrameTrace } from '../protocol/frames.js';
 import type { FrameTrace, TakenFrame } from '../protocol/messages.js';
 import { hostUs } from './host-clock.js';
 import { LoopWatch } from './loop-watch.js';
 import type { TimeLine } from './stages.js';
+import { turnAfter } from './turns.js';
 
 /** Turns whose frames a node may still answer; operations that take longer have no time line. */
 const TURNS_KEPT = 1024;
@@ -44,30 +46,35 @@ export class ClientStamps {
   readonly #loop = new LoopWatch();
   readonly #replicas: NodeView[] = [];
   readonly #witnesses: NodeView[] = [];
-  #countdown = 0;
+  readonly #random: () => number;
+  /** Turns until the next one whose operations have time lines; 0 in such a turn. */
+  #turnsLeft = 0;
+  /** Whether an operation with a time line leaves in this turn. */
+  #isStamping = false;
   #turn = 1;
   #receivedUs = 0;
   #arrived: Arrived | null = null;
 
-  /** Every so manieth operation has a time line. */
-  constructor(every: number) {
+  /** One in `every` operations has a time line, on average. */
+  constructor(every: number, random: () => number = Math.random) {
     this.#every = every;
+    this.#random = random;
   }
 
   /** An operation begins; null for those that have no time line. */
   begin(): StampedOperation | null {
-    if (--this.#countdown > 0) return null;
-    this.#countdown = this.#every;
-    return { beganUs: hostUs(), turn: 0 };
+    return this.#turnsLeft > 0 ? null : { beganUs: hostUs(), turn: 0 };
   }
 
   /** It leaves, or leaves again, with the frames of this turn. */
   onLeaving(operation: StampedOperation): void {
     operation.turn = this.#turn;
+    this.#isStamping = true;
   }
 
   /** A frame is about to be encoded; answers what it has to carry. */
-  stamp(trace: FrameTrace | undefined): FrameTrace {
+  stamp(trace: FrameTrace | undefined): FrameTrace | undefined {
+    if (!this.#isStamping) return trace;
     const into = trace ?? createFrameTrace(0);
     into.turn = this.#turn;
     into.stampUs = hostUs();
@@ -76,12 +83,15 @@ export class ClientStamps {
 
   /** The frames of this turn have left. */
   onTurn(): void {
-    this.#turn++;
+    this.#turn = turnAfter(this.#turn);
+    this.#isStamping = false;
+    this.#turnsLeft = this.#turnsLeft > 0 ? this.#turnsLeft - 1 : this.#drawPause();
   }
 
   /** A frame was read from its transport and is not decoded yet. */
   onArrival(): void {
     this.#receivedUs = hostUs();
+    this.#loop.onArrival(this.#receivedUs);
   }
 
   /** A frame of a node is about to be stepped through. */
@@ -129,6 +139,14 @@ export class ClientStamps {
       hostUs() - steppedFromUs,
     ];
     return { stagesUs, role: view.role, node: view.node };
+  }
+
+  /**
+   * Turns without time lines before the next one with them, `every - 1` on average. Drawn, since sessions that work in
+   * step with each other would meet a fixed number again and again at the same point of their rounds.
+   */
+  #drawPause(): number {
+    return Math.floor(this.#random() * (2 * this.#every - 1));
   }
 
   #viewOf(role: TimeLine['role'], node: number): NodeView {

@@ -1,11 +1,12 @@
 // Tells clients when this node had their frames. Works by frames, not by operations: all that came in one frame share
 // its times, and a frame to a client names those of its frames that were taken in before it. What a client makes of
-// that is its own business; a client that stamps nothing costs one look at the clock per frame.
+// that is its own business. A frame that its client did not stamp costs two looks at clocks.
 
 import { createFrameTrace } from '../protocol/frames.js';
 import type { FrameTrace, TakenFrame } from '../protocol/messages.js';
 import { hostUs } from './host-clock.js';
 import { LoopWatch } from './loop-watch.js';
+import { turnAfter } from './turns.js';
 
 /** Frames of one client that it was not told of; beyond them the oldest are forgotten, and their operations not attributed. */
 const UNTOLD_LIMIT = 64;
@@ -27,6 +28,7 @@ export class NodeStamps {
   /** A frame was read from its transport and is not decoded yet. */
   onArrival(): void {
     this.#receivedUs = hostUs();
+    this.#loop.onArrival(this.#receivedUs);
   }
 
   /** It is decoded, and the core is about to step through it. */
@@ -70,7 +72,7 @@ export class NodeStamps {
 
   /** The event-loop turn is over: what is answered from now on has waited for something. */
   onTurn(): void {
-    this.#turn++;
+    this.#turn = turnAfter(this.#turn);
   }
 
   /** The client is gone. */

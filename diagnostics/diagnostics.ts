@@ -11,8 +11,8 @@ import { ProcessorWatch } from './processor-watch.js';
 /** Who a process is, now: names and epochs are learnt after its beginning. */
 export type ProcessIdentity = Pick<DiagnosticsSnapshot, 'role' | 'nodeId' | 'epoch'>;
 
-/** How often gauges are looked at: often enough for a mean over a second. What it costs is in docs/BENCHMARKS.md. */
-const LOOK_MS = 50;
+/** How often gauges are looked at: often enough for a mean over some seconds, and ten processes have to do it. */
+const LOOK_MS = 250;
 
 /** What a process finds out about itself. */
 export class Diagnostics {

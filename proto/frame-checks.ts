@@ -202,10 +202,20 @@ export function checkTrace(trace: FrameTrace | undefined, path: string): void {
   if (trace === undefined) return;
   checkAtMost(trace.operations.length, FRAME_OPERATIONS_LIMIT, `${path}.trace`, 'operations');
   checkAtMost(trace.taken.length, TAKEN_LIMIT, `${path}.trace`, 'taken');
+  checkTime(trace.stampUs, `${path}.trace`, 'stamp_us');
+  for (const taken of trace.taken) {
+    checkTime(taken.sentUs, `${path}.trace.taken`, 'sent_us');
+    checkTime(taken.receivedUs, `${path}.trace.taken`, 'received_us');
+  }
   for (const { context } of trace.operations) {
     if (context.length === TRACE_CONTEXT_BYTES) continue;
     throw new FrameError(`${path}.trace.operations.context`, `${TRACE_CONTEXT_BYTES} bytes, not ${context.length}`);
   }
+}
+
+/** A stamp comes as a double, which may be anything; sums over stamps must not. */
+function checkTime(us: number, path: string, field: string): void {
+  if (!(us >= 0 && us <= Number.MAX_SAFE_INTEGER)) throw new FrameError(`${path}.${field}`, `a time, not ${us}`);
 }
 
 /** Numbers are whole, not negative and safe by the way they are decoded; what is left to exclude is zero. */

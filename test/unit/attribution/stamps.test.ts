@@ -33,6 +33,7 @@ function begin(stamps: ClientStamps): {
   assert.ok(operation !== null);
   stamps.onLeaving(operation);
   const request = stamps.stamp(undefined);
+  assert.ok(request !== undefined);
   stamps.onTurn();
   return { operation, request };
 }
@@ -89,10 +90,34 @@ describe('time lines', () => {
     assert.equal(stamps.complete(operation), null, 'the frame is done with');
   });
 
-  it('are asked for of every so manieth operation', () => {
-    const stamps = new ClientStamps(4);
-    const begun = Array.from({ length: 12 }, () => stamps.begin() !== null);
-    assert.deepEqual(begun, [true, false, false, false, true, false, false, false, true, false, false, false]);
+  it('are asked for of all operations of a turn or of none, and of the wanted share of turns', () => {
+    let drawn = 0;
+    const stamps = new ClientStamps(4, () => (drawn = (drawn + 0.37) % 1));
+    const turns = Array.from({ length: 4000 }, () => {
+      const begun = [stamps.begin(), stamps.begin()].map((operation) => operation !== null);
+      stamps.onTurn();
+      return begun;
+    });
+    assert.ok(turns.every(([first, second]) => first === second));
+    const share = turns.filter(([first]) => first).length / turns.length;
+    assert.ok(Math.abs(share - 0.25) < 0.01, `${share}`);
+    const all = new ClientStamps(1);
+    for (let turn = 0; turn < 5; turn++) {
+      assert.notEqual(all.begin(), null);
+      all.onTurn();
+    }
+  });
+
+  it('cost other frames nothing', () => {
+    const stamps = new ClientStamps(2, () => 0.9);
+    const { operation } = begin(stamps);
+    assert.equal(stamps.stamp(undefined), undefined);
+    stamps.onLeaving(operation);
+    assert.ok((stamps.stamp(undefined)?.turn ?? 0) > operation.turn - 1, 'it leaves once more');
+    stamps.onTurn();
+    const traced = answer({ turn: 0 });
+    assert.equal(stamps.stamp(traced), traced);
+    assert.equal(traced.turn, 0);
   });
 
   it('take a clock that is far off for one that is far off', () => {
@@ -158,13 +183,17 @@ describe('the watch over the event loop', () => {
   it('counts as waiting what passed while the loop was busy', () => {
     let idleMs = 0;
     const watch = new LoopWatch(() => idleMs);
+    const arrive = (sentUs: number, nowUs: number): number => {
+      watch.onArrival(nowUs);
+      return watch.waited(sentUs, nowUs);
+    };
     idleMs = 5;
-    assert.equal(watch.waited(900, 1000), 0, 'the frame has ended a pause');
-    assert.equal(watch.waited(950, 1400), 400, 'busy since the frame before, at 1000');
-    assert.equal(watch.waited(1300, 1500), 200, 'it came while the loop was busy');
+    assert.equal(arrive(900, 1000), 0, 'the frame has ended a pause');
+    assert.equal(arrive(950, 1400), 400, 'busy since the frame before, at 1000');
+    assert.equal(arrive(1300, 1500), 200, 'it came while the loop was busy');
     idleMs = 5.01;
-    assert.equal(watch.waited(1450, 1600), 150, 'a look that takes no time is no pause');
+    assert.equal(arrive(1450, 1600), 150, 'a look that takes no time is no pause');
     idleMs = 6;
-    assert.equal(watch.waited(1450, 2000), 0);
+    assert.equal(arrive(1450, 2000), 0);
   });
 });

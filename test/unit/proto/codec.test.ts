@@ -16,7 +16,7 @@ import {
   SCAN_ENTRIES_LIMIT,
   VALUE_BYTES_LIMIT,
 } from '../../../protocol/limits.js';
-import type { Command, ConfirmedRead, ScanRange, Write } from '../../../protocol/messages.js';
+import type { Command, ConfirmedRead, FrameTrace, ScanRange, Write } from '../../../protocol/messages.js';
 import * as samples from './frame-samples.js';
 
 const { bytesOf, createCommand, createWrite, createConfirmedScan, createWeakGet } = samples;
@@ -221,6 +221,21 @@ describe('codec limits', () => {
     const frame = samples.createSessionRequest({ trace: cut });
     const decode = () => codec.decodeSessionRequest(codec.encodeSessionRequest(frame));
     assertRefused(decode, 'SessionRequest.trace.operations.context', /25 bytes/);
+  });
+
+  it('stamps are times', () => {
+    for (const us of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+      const refused = (trace: FrameTrace, field: string): void => {
+        const frame = samples.createSessionRequest({ trace });
+        const path = `SessionRequest.trace.${field}`;
+        assertRefused(() => codec.decodeSessionRequest(codec.encodeSessionRequest(frame)), path, /a time/);
+      };
+      const taken = { turn: 1, sentUs: 1, receivedUs: 1, loopUs: 0, decodeUs: 0, stepUs: 0, nodeTurn: 1 };
+      const trace = { sentUs: 0, operations: [], turn: 1, stampUs: 1, taken: [taken] };
+      refused({ ...trace, stampUs: us }, 'stamp_us');
+      refused({ ...trace, taken: [{ ...taken, sentUs: us }] }, 'taken.sent_us');
+      refused({ ...trace, taken: [{ ...taken, receivedUs: us }] }, 'taken.received_us');
+    }
   });
 
   it('a scan has limits of its own', () => {

@@ -122,7 +122,10 @@ export interface FrameTrace {
   operations: OperationTrace[];
   /** Turn of the sender's event loop, from 1: names the frame among those to its receiver. 0 where it is not stamped. */
   turn: number;
-  /** When the frame was about to be encoded, by the monotonic clock of the sender's machine, microseconds. */
+  /**
+   * When the frame was about to be encoded, by the monotonic clock of the sender's machine, microseconds. A double, here and
+   * above: such a time needs more than 32 bits, and larger integers are slow to read and write in JavaScript.
+   */
   stampUs: number;
   /** In a frame to a client: frames of that client that were taken in since the last one that said so. */
   taken: TakenFrame[];
@@ -712,13 +715,13 @@ function createBaseTakenFrame(): TakenFrame {
 export const TakenFrame: MessageFns<TakenFrame> = {
   encode(message: TakenFrame, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.turn !== 0) {
-      writer.uint32(8).uint64(message.turn);
+      writer.uint32(8).uint32(message.turn);
     }
     if (message.sentUs !== 0) {
-      writer.uint32(16).uint64(message.sentUs);
+      writer.uint32(17).double(message.sentUs);
     }
     if (message.receivedUs !== 0) {
-      writer.uint32(24).uint64(message.receivedUs);
+      writer.uint32(25).double(message.receivedUs);
     }
     if (message.loopUs !== 0) {
       writer.uint32(32).uint32(message.loopUs);
@@ -730,7 +733,7 @@ export const TakenFrame: MessageFns<TakenFrame> = {
       writer.uint32(48).uint32(message.stepUs);
     }
     if (message.nodeTurn !== 0) {
-      writer.uint32(56).uint64(message.nodeTurn);
+      writer.uint32(56).uint32(message.nodeTurn);
     }
     return writer;
   },
@@ -753,23 +756,23 @@ export const TakenFrame: MessageFns<TakenFrame> = {
               break;
             }
 
-            message.turn = longToNumber(reader.uint64());
+            message.turn = reader.uint32();
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 17) {
               break;
             }
 
-            message.sentUs = longToNumber(reader.uint64());
+            message.sentUs = reader.double();
             continue;
           }
           case 3: {
-            if (tag !== 24) {
+            if (tag !== 25) {
               break;
             }
 
-            message.receivedUs = longToNumber(reader.uint64());
+            message.receivedUs = reader.double();
             continue;
           }
           case 4: {
@@ -801,7 +804,7 @@ export const TakenFrame: MessageFns<TakenFrame> = {
               break;
             }
 
-            message.nodeTurn = longToNumber(reader.uint64());
+            message.nodeTurn = reader.uint32();
             continue;
           }
         }
@@ -845,10 +848,10 @@ export const FrameTrace: MessageFns<FrameTrace> = {
       OperationTrace.encode(v!, writer.uint32(18).fork()).join();
     }
     if (message.turn !== 0) {
-      writer.uint32(24).uint64(message.turn);
+      writer.uint32(24).uint32(message.turn);
     }
     if (message.stampUs !== 0) {
-      writer.uint32(32).uint64(message.stampUs);
+      writer.uint32(33).double(message.stampUs);
     }
     for (const v of message.taken) {
       TakenFrame.encode(v!, writer.uint32(42).fork()).join();
@@ -890,15 +893,15 @@ export const FrameTrace: MessageFns<FrameTrace> = {
               break;
             }
 
-            message.turn = longToNumber(reader.uint64());
+            message.turn = reader.uint32();
             continue;
           }
           case 4: {
-            if (tag !== 32) {
+            if (tag !== 33) {
               break;
             }
 
-            message.stampUs = longToNumber(reader.uint64());
+            message.stampUs = reader.double();
             continue;
           }
           case 5: {
