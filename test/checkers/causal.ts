@@ -2,7 +2,7 @@
 // out of thin air, a read of what was overwritten in its past, and readers that disagree about the order of two writes.
 // Real time plays no part, except that nothing is read before it is written.
 
-import { type CausalOrder, causalOrder, isUndecidedFor, type Known } from './causal-order.js';
+import { type CausalOrder, causalOrder, type Known } from './causal-order.js';
 import { ClockTableFull } from './clock-table.js';
 import type { Checker, HistoryEvent, SearchResult, Violation } from './history.js';
 import {
@@ -15,6 +15,7 @@ import {
   type Operation,
   showBytes,
 } from './history-model.js';
+import { ShownSwaps } from './shown-swaps.js';
 
 /** Most pairs of writes in conflict that are kept; a set of JavaScript holds 2²⁴. */
 const CONFLICTS_LIMIT = 12_000_000;
@@ -28,14 +29,16 @@ export function checkCausal(model: HistoryModel): SearchResult {
   const stale: Violation[] = [];
   const conflicts = new Conflicts(model);
   let lines: Map<string, Line[]> | undefined;
+  let shown: ShownSwaps | undefined;
   let order: CausalOrder;
   try {
     order = causalOrder(model, (reader, past, known) => {
       lines ??= linesByKey(known);
+      shown ??= new ShownSwaps(model, known);
       for (const cell of reader.reads) {
         const source = cell.value === null ? undefined : model.writers.get(cellName(cell.key, cell.value));
         const writer = source && known.knownAfter(source);
-        const inPast = latestInPast({ reader, past, writer }, lines.get(cell.key) ?? []);
+        const inPast = latestInPast({ reader, past, writer, shown }, lines.get(cell.key) ?? []);
         if (cell.value === null) stale.push(...absenceUnexplained(model, known, { reader, key: cell.key, inPast }));
         else stale.push(...overwritten(model, known, { reader, cell, inPast, conflicts }));
       }
@@ -141,7 +144,7 @@ function linesByKey(order: CausalOrder): Map<string, Line[]> {
  * what is known to `writer` as well, whose value the reader found: that is nothing new.
  */
 function latestInPast(
-  { reader, past, writer }: { reader: Operation; past: Known; writer: Known | undefined },
+  { reader, past, writer, shown }: { reader: Operation; past: Known; writer: Known | undefined; shown: ShownSwaps },
   lines: readonly Line[],
 ): Operation[] {
   const found: Operation[] = [];
@@ -150,7 +153,7 @@ function latestInPast(
     for (let at = countKnown(line, past.rank(line.column)) - 1; at >= 0; at -= 1) {
       if ((line.ranks[at] ?? 0) <= after) break;
       const write = line.writes[at] as Operation;
-      if (write === reader || isUndecidedFor(reader, write)) continue;
+      if (write === reader || shown.isHidden(write, reader, past)) continue;
       found.push(write);
       break;
     }

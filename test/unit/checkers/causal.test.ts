@@ -136,6 +136,39 @@ describe('causal checker', () => {
     );
   });
 
+  it('asks a weak read to see a compare-and-set in flight that its session has read', () => {
+    const swap = (): Story =>
+      new Story().cas(1, 'x', [null, 'a'], { at: [1, 50] }).weakGet(1, 'x', 'a', { at: [2, 3] });
+    assertBad(swap().weakGet(1, 'x', null, { at: [4, 5] }), /absent/);
+    assertGood(swap().weakGet(1, 'x', 'a', { at: [4, 5] }));
+    assertGood(swap().weakGet(1, 'x', null, { at: [3, 5] }));
+  });
+
+  it('asks a weak read to see a compare-and-set in flight that led to something its session has read', () => {
+    const story = (read: [number, number], write: [number, number]): Story =>
+      new Story()
+        .cas(1, 'x', [null, 'a'], { at: [1, 50] })
+        .weakGet(2, 'x', 'a', { at: read })
+        .weakPut(2, 'y', 'b', { at: write })
+        .weakGet(1, 'y', 'b', { at: [8, 9] });
+    assertBad(story([2, 3], [4, 5]).weakGet(1, 'x', null, { at: [10, 11] }), /absent/);
+    assertGood(story([2, 3], [4, 5]).weakGet(1, 'x', 'a', { at: [10, 11] }));
+    // The other session read it only after what it wrote: that write says nothing about it.
+    assertGood(story([4, 5], [2, 3]).weakGet(1, 'x', null, { at: [10, 11] }));
+  });
+
+  it('asks a weak read to see a compare-and-set in flight on which a later one was built that showed itself', () => {
+    const story = (seen: string | null): Story =>
+      new Story()
+        .cas(1, 'x', [null, 'a'], { at: [1, 50] })
+        .cas(1, 'x', ['a', 'b'], { at: [2, 50] })
+        .weakGet(1, 'x', 'b', { at: [3, 4] })
+        .weakGet(1, 'x', seen, { at: [5, 6] });
+    assertBad(story('a'), /had overwritten/);
+    assertBad(story(null), /absent/);
+    assertGood(story('b'));
+  });
+
   it('accepts absence that a concurrent delete explains', () => {
     assertGood(new Story().weakPut(1, 'x', 'a').weakDelete(2, 'x').weakGet(1, 'x', null));
   });
