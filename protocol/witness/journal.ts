@@ -20,8 +20,14 @@ export class WitnessJournal {
   #binding = 0;
   /** Newest batch that keeps what the leader asks about; ≤ `#newest`. */
   #asking = 0;
+  /** Newest batch that keeps a promise or begins the pool anew; ≤ `#binding`. */
+  #promised = 0;
   /** Newest batch that is kept, and with it all before it; ≤ `#newest`. */
   #kept = 0;
+  /** Last arrival in each batch that is not known to be kept and has any, oldest first. */
+  #arrivals: { number: number; last: number }[] = [];
+  /** Arrivals up to here are kept, as far as they are not forgotten. */
+  #keptArrival = 0;
 
   /**
    * Number of the batch behind which answers wait. Batches that only forget do not count: what is found again although
@@ -41,9 +47,25 @@ export class WitnessJournal {
     return this.#asked === undefined && this.#kept >= this.#asking;
   }
 
+  /** Whether an entry of this arrival would be found again, in the life and epoch that the witness has now. */
+  keeps(arrival: number): boolean {
+    if (this.#isFresh || this.#hasPromised || this.#kept < this.#promised) return false;
+    return arrival <= this.#keptArrival;
+  }
+
+  /** Whether something that answers rest on is in no batch yet, or in one that is not kept. */
+  get isBehind(): boolean {
+    return this.#added.size > 0 || this.#isFresh || this.#hasPromised || !this.isKept;
+  }
+
   /** Batches that are not known to be kept. */
   get underWay(): number {
     return this.#newest - this.#kept;
+  }
+
+  /** Entries up to this arrival were found in what is kept. */
+  resume(arrival: number): void {
+    this.#keptArrival = arrival;
   }
 
   add(arrival: number, write: CheckedWrite): void {
@@ -74,6 +96,9 @@ export class WitnessJournal {
   startAnew(): void {
     this.#forget();
     this.#isFresh = true;
+    // Arrivals are counted anew too; batches under way say nothing of those to come.
+    this.#arrivals = [];
+    this.#keptArrival = 0;
   }
 
   /** Everything since the last batch as the next one; undefined if nothing changed. */
@@ -83,6 +108,9 @@ export class WitnessJournal {
     if (!isBinding && !hasMore) return undefined;
     const number = ++this.#newest;
     if (isBinding) this.#binding = number;
+    if (this.#isFresh || this.#hasPromised) this.#promised = number;
+    const last = Array.from(this.#added.keys()).at(-1);
+    if (last !== undefined) this.#arrivals.push({ number, last });
     if (this.#asked !== undefined) this.#asking = number;
     const batch = {
       number,
@@ -100,6 +128,10 @@ export class WitnessJournal {
   /** The batch of this number is kept, and all before it. */
   onPersisted(number: number): void {
     this.#kept = Math.max(this.#kept, number);
+    while (this.#arrivals[0] !== undefined && this.#arrivals[0].number <= number) {
+      this.#keptArrival = this.#arrivals[0].last;
+      this.#arrivals.shift();
+    }
   }
 
   #forget(): void {

@@ -87,6 +87,16 @@ export class Pool {
     return this.#sessions.get(session)?.watermark ?? 0;
   }
 
+  /**
+   * Arrival of the newest write that an answer about `pending` and the watermark of `session` shows; 0 for none. Of what
+   * lies below the watermark and is not here any more it is known that it was committed.
+   */
+  newestShown(pending: readonly PoolEntry[] | undefined, session: number): number {
+    const known = this.#sessions.get(session);
+    const own = known?.entries.get(known.watermark)?.arrival ?? 0;
+    return Math.max(own, pending?.at(-1)?.arrival ?? 0);
+  }
+
   /** Kept writes on a key, in arrival order; undefined if there are none. */
   on(key: string): readonly PoolEntry[] | undefined {
     return this.#shardOf(key).get(key);
@@ -122,6 +132,7 @@ export class Pool {
       const keys = mutations.map(({ key }) => bytesToText(key));
       this.#insert({ write: copy(write), keys, arrival, sinceUs: 0 });
     }
+    this.#journal?.resume(this.#arrivals);
   }
 
   /** A session's writes up to `through` are committed: they leave, and the watermark is at least there. */

@@ -24,6 +24,12 @@ export interface WitnessRules {
    */
   mayLeave(answer: WitnessOutput, isKept: boolean): boolean;
   /**
+   * C6: whether the answer to a check leaves at once, whatever else waits; `isShownKept` if a process that began anew
+   * would find all that it shows: the writes on the key, and those of the session up to the watermark. What it does not
+   * show cannot be lost.
+   */
+  mayShow(isShownKept: boolean): boolean;
+  /**
    * F5: whether the leader may be told what is held of sessions that it asks about; `isKept` if a process that began anew
    * would know that it asked. It would take in more of them otherwise, and all of that would be dropped.
    */
@@ -42,5 +48,6 @@ export const witnessRules: WitnessRules = {
   mayHandOver: (life, epoch) => life.isSealed && life.epoch === epoch,
   watermarkAfterReject: (_seq, watermark) => watermark,
   mayLeave: ({ kind }, isKept) => isKept || kind === 'collected' || kind === 'callRefused',
+  mayShow: (isShownKept) => isShownKept,
   mayAnswerInquiry: (isKept) => isKept,
 };

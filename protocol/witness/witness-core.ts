@@ -26,7 +26,7 @@ import type { Durability } from '../replica/persistence.js';
 import { HeldAnswers } from './held-answers.js';
 import { WitnessJournal } from './journal.js';
 import type { WitnessImage, WitnessPromises } from './persistence.js';
-import { Pool, type PoolSession } from './pool.js';
+import { Pool, type PoolEntry, type PoolSession } from './pool.js';
 import { type WitnessRules, witnessRules } from './rules.js';
 
 /** How a witness core is set up. */
@@ -62,7 +62,10 @@ const STALE_BATCH = 256;
 /** One witness. */
 export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   readonly #options: Required<Omit<WitnessOptions, 'durability' | 'image'>>;
+  /** Answers that leave with the turn, or in durability `disk` once what they rest on is kept. */
   readonly #replies: FrameSet<RecordResponse>;
+  /** Answers to checks that leave with the turn although others have to wait. */
+  readonly #shown: FrameSet<RecordResponse>;
   readonly counts = {
     records: 0,
     accepted: 0,
@@ -109,13 +112,12 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
     }
     this.#pool = new Pool(options.shards, this.#journal);
     if (image !== undefined) this.#restore(image);
-    this.#replies = new FrameSet(() =>
-      createRecordResponse(options.clusterId, {
-        epoch: this.#epoch,
-        witness: this.#index,
-        incarnation: options.incarnation,
-      }),
-    );
+    const createFrame = (): RecordResponse => {
+      const { clusterId, incarnation } = options;
+      return createRecordResponse(clusterId, { epoch: this.#epoch, witness: this.#index, incarnation });
+    };
+    this.#replies = new FrameSet(createFrame);
+    this.#shown = new FrameSet(createFrame);
   }
 
   get epoch(): number {
@@ -146,6 +148,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
         return this.#held?.onPersisted(input.number, outputs);
       case 'clientGone':
         this.#replies.drop(input.client);
+        this.#shown.drop(input.client);
         return this.#held?.drop(input.client);
       case 'tick':
         return this.#onTick();
@@ -253,7 +256,15 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       for (const { write } of entries) pending.push({ session: write.command.session, seq: write.command.seq });
     }
     const watermark = this.#pool.watermark(session);
-    this.#replies.for(client, 12 + 8 * pending.length).checkReplies.push({ nonce, watermark, pending });
+    const frames = this.#waitsForNothing(entries, session) ? this.#shown : this.#replies;
+    frames.for(client, 12 + 8 * pending.length).checkReplies.push({ nonce, watermark, pending });
+  }
+
+  /** Whether the answer to a check need not wait where others do. Where none does, all leave in one frame. */
+  #waitsForNothing(entries: readonly PoolEntry[] | undefined, session: number): boolean {
+    const journal = this.#journal;
+    if (!journal?.isBehind) return false;
+    return this.#options.rules.mayShow(journal.keeps(this.#pool.newestShown(entries, session)));
   }
 
   #onCollect(frame: CollectRequest): void {
@@ -279,7 +290,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       this.#epoch = request.epoch;
       this.#sealed = true;
       this.#asked.clear();
-      this.#replies.clear();
+      this.#clearReplies();
       this.#journal?.notePromises();
     }
     const response = {
@@ -322,7 +333,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       this.#index = member.index;
       this.#leader = config.leader;
       this.#clearPool();
-      this.#replies.clear();
+      this.#clearReplies();
       for (const { session, committedThrough } of request.committed) this.#pool.collect(session, committedThrough);
     }
     this.#answer({ kind: 'started', call, response: { epoch: this.#epoch, incarnation } }, outputs);
@@ -369,6 +380,7 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
       outputs.push({ kind: 'collected', frame });
       this.#staleDue = [];
     }
+    this.#shown.drain((client, frame) => outputs.push({ kind: 'record', client, frame }));
     this.#replies.drain((client, frame) => this.#answer({ kind: 'record', client, frame }, outputs));
     this.#held?.release(this.#promises(), outputs);
   }
@@ -377,6 +389,11 @@ export class WitnessCore implements Core<WitnessInput, WitnessOutput> {
   #answer(answer: WitnessOutput, outputs: WitnessOutput[]): void {
     if (this.#held === undefined) outputs.push(answer);
     else this.#held.add(answer);
+  }
+
+  #clearReplies(): void {
+    this.#replies.clear();
+    this.#shown.clear();
   }
 
   #clearPool(): void {

@@ -39,9 +39,9 @@ export class KeptWitness {
     this.turn(frame(client, records));
   }
 
-  check(client: number, session: number, key: string): void {
+  check(client: number, session: number, key: string, epoch = 1): void {
     const checks = [{ nonce: 1, session, key: toBytes(key) }];
-    this.turn({ kind: 'record', frame: { ...frame(client, []).frame, checks } });
+    this.turn({ kind: 'record', frame: { ...frame(client, []).frame, checks, epoch } });
   }
 
   collect(session: number, committedThrough: number): void {

@@ -69,6 +69,48 @@ describe('C: a witness that keeps its memory', () => {
     assert.deepEqual(shownAndLost(HASTY).answers(), ['c2 check 1#1 @0'], 'without the rule it is shown too early');
   });
 
+  const shownWhileBehind = (broken: Partial<WitnessRules>): string[][] => {
+    const witness = new KeptWitness({ rules: { ...witnessRules, ...broken } });
+    const shown: string[][] = [];
+    const look = (nonce: number, session: number, key: string): void => {
+      witness.check(nonce, session, key);
+      shown.push(witness.answers());
+    };
+    witness.record(1, write('1#1', { x: '1' }));
+    look(2, 2, 'y');
+    look(2, 2, 'x');
+    look(1, 1, 'y');
+    witness.keep(1);
+    shown.push(witness.answers());
+    witness.record(1, write('1#2', { z: '1' }));
+    look(2, 2, 'x');
+    look(1, 1, 'x');
+    return shown;
+  };
+
+  it('C6: a check that shows only what is kept waits for nothing', () => {
+    const kept = ['c1 1#1 accepted:1', 'c2 check 1#1 @0', 'c1 check  @1'];
+    assert.deepEqual(shownWhileBehind({}), [['c2 check  @0'], [], [], kept, ['c2 check 1#1 @0'], []]);
+    assert.deepEqual(
+      shownWhileBehind({ mayShow: () => true }).map((answers) => answers.join()),
+      ['c2 check  @0', 'c2 check 1#1 @0', 'c1 check  @1', 'c1 1#1 accepted:1', 'c2 check 1#1 @0', 'c1 check 1#1 @2'],
+      'without the rule a write is shown that may be lost',
+    );
+  });
+
+  it('C6: a check waits for the life and the epoch that it is answered in', () => {
+    const witness = new KeptWitness();
+    witness.record(1, write('1#1', { x: '1' }));
+    witness.keepAll();
+    witness.answers();
+    witness.start(3);
+    witness.answers();
+    witness.check(2, 2, 'y', 3);
+    assert.deepEqual(witness.answers(), [], 'a process that began anew would be in the epoch before');
+    witness.keepAll();
+    assert.deepEqual(witness.answers().slice(-1), ['c2 check  @0']);
+  });
+
   it('C6: answers wait behind the batch that was the newest, not behind later ones', () => {
     const witness = new KeptWitness();
     witness.record(1, write('1#1', { x: '1' }));
