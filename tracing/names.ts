@@ -73,6 +73,14 @@ export const Attribute = {
   status: 'curpho.witness.status',
   watermark: 'curpho.witness.watermark',
   incarnation: 'curpho.witness.incarnation',
+  /** A strong read's session's last write when it was issued. */
+  barrier: 'curpho.read.barrier',
+  /** The write that the leader read from, as `session#seq`; empty if the key was never written. */
+  readFrom: 'curpho.read.from',
+  /** Another session's strong write was pending on the key at the leader. */
+  conflict: 'curpho.leader.conflict',
+  /** Writes pending on the key, in the order of their arrival: `session#seq`, separated by commas. */
+  pending: 'curpho.pending',
   level: 'curpho.ack.level',
   node: 'curpho.node.index',
   background: 'curpho.background',
@@ -82,3 +90,8 @@ export const Attribute = {
 
 /** What spans of operations say about the store. */
 export const DB_SYSTEM = 'curpho';
+
+/** Writes as attributes name them: `session#seq`, separated by commas. */
+export function nameWrites(ids: readonly { session: number; seq: number }[]): string {
+  return ids.map(({ session, seq }) => `${session}#${seq}`).join(',');
+}

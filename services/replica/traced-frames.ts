@@ -11,7 +11,7 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../protocol/messages.js';
-import { Attribute, NodeSpan, type NodeSpanName, StageSpan } from '../../tracing/names.js';
+import { Attribute, NodeSpan, type NodeSpanName, nameWrites, StageSpan } from '../../tracing/names.js';
 import { type NodeOperation, NodeTracer, TracedNames } from '../../tracing/node-tracer.js';
 import { beginSpan } from '../../tracing/spans.js';
 import { toHrTime, wallUs } from '../../tracing/wall-clock.js';
@@ -40,9 +40,10 @@ export class TracedFrames {
     const { trace } = frame;
     if (trace === undefined) return;
     const attributes = { [Attribute.epoch]: frame.epoch };
-    for (const { name, operation, write } of findTraced(frame, trace)) {
+    for (const { name, operation, write, barrier } of findTraced(frame, trace)) {
       const begun = this.#nodes.begin(name, operation, trace, { client, receivedUs }, attributes);
       if (begun !== null) this.#stepping.push({ name, operation: begun, write });
+      if (begun !== null && barrier !== undefined) begun.span.setAttribute(Attribute.barrier, barrier);
     }
     this.#nodes.onStepBegins();
   }
@@ -100,10 +101,16 @@ export class TracedFrames {
     this.#commits.follow();
     const reads = nodes.readsOf(client);
     if (reads !== undefined) {
-      for (const { nonce, version, committed } of frame.strongReadReplies) {
+      for (const { nonce, version, committed, conflict, readFrom, pending } of frame.strongReadReplies) {
         const operation = reads.get(nonce);
         if (operation === undefined) continue;
-        const attributes = { [Attribute.slot]: version, [Attribute.committed]: committed };
+        const attributes = {
+          [Attribute.slot]: version,
+          [Attribute.committed]: committed,
+          [Attribute.conflict]: conflict,
+          [Attribute.readFrom]: nameWrites(readFrom === undefined ? [] : [readFrom]),
+          [Attribute.pending]: nameWrites(pending),
+        };
         frame.trace = nodes.answer(operation, frame.trace, attributes);
       }
       for (const { nonce, version } of [...frame.weakReadReplies, ...frame.confirmedReadReplies]) {
@@ -186,15 +193,20 @@ interface Traced<Operation> {
   operation: Operation;
   /** Absent for a read. */
   write: CheckedWrite | undefined;
+  /** Of a strong read's first attempt: the session's last write when it was issued. */
+  barrier?: number;
 }
 
 /** The operations of a frame that its trace names. */
 function* findTraced(frame: SessionRequest, trace: FrameTrace): Generator<Traced<OperationTrace>> {
   const names = new TracedNames(trace);
   if (names.reads.size > 0) {
+    for (const { nonce, barrier } of frame.strongReads) {
+      const operation = names.reads.get(nonce);
+      if (operation !== undefined) yield { name: NodeSpan.read, operation, write: undefined, barrier };
+    }
     for (const [name, list] of [
       [NodeSpan.weakRead, frame.weakReads],
-      [NodeSpan.read, frame.strongReads],
       [NodeSpan.confirm, frame.confirmedReads],
     ] as const) {
       for (const { nonce } of list) {

@@ -9,7 +9,7 @@ import {
   type RecordResponse,
   RecordStatus,
 } from '../../protocol/messages.js';
-import { Attribute, NodeSpan, type NodeSpanName } from '../../tracing/names.js';
+import { Attribute, NodeSpan, type NodeSpanName, nameWrites } from '../../tracing/names.js';
 import { NodeTracer, TracedNames } from '../../tracing/node-tracer.js';
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(RecordStatus).map(([name, status]) => [status, name]));
@@ -46,10 +46,15 @@ export class TracedFrames {
     const { incarnation, epoch } = frame;
     const reads = this.#nodes.readsOf(client);
     if (reads !== undefined) {
-      for (const { nonce, watermark } of frame.checkReplies) {
+      for (const { nonce, watermark, pending } of frame.checkReplies) {
         const operation = reads.get(nonce);
         if (operation === undefined) continue;
-        const attributes = { [Attribute.watermark]: watermark, [Attribute.incarnation]: incarnation };
+        const attributes = {
+          [Attribute.watermark]: watermark,
+          [Attribute.incarnation]: incarnation,
+          [Attribute.epoch]: epoch,
+          [Attribute.pending]: nameWrites(pending),
+        };
         frame.trace = this.#nodes.answer(operation, frame.trace, attributes);
       }
     }

@@ -3,13 +3,19 @@
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { FAST_PATH_RULES, judgeFastPath, type RuleVerdict } from './fast-path.js';
 import { describeEvent } from './history-model.js';
 import { HistoryFormatError, readHistoryFile } from './read-history.js';
+import { readTraceFile, TraceFormatError } from './read-traces.js';
 import { PROPERTIES, type Property, type Verdict, type Verification, verifyHistory } from './verify.js';
 
 const HELP = `Judges a history of operations: what its clients saw, one line of JSON per operation (docs/HISTORY.md).
 
   verify FILE [--property NAME,NAME…] [--json]
+  verify --traces FILE [--witnesses N] [--json]
+
+With --traces: whether each operation on the fast path had the right to, rules A1 to A6, from the traces of a run
+(OTLP JSON) in a cluster of N witnesses that must all accept (default 3).
 
 Properties: ${PROPERTIES.join(', ')}. Default: all.
 Exit codes: 0 all hold, 5 violated, 4 not decided, 2 bad usage or unreadable file.
@@ -20,10 +26,15 @@ Examples
   npm run --silent verify -- h.ndjson --property linearizability,causal --json
 `;
 
+/** Most violations of one rule that are printed. */
+const SHOWN_VIOLATIONS = 5;
+
 interface Flags {
   file: string;
   properties: Property[];
   json: boolean;
+  /** The file holds traces of a cluster with so many witnesses; 0 for a history. */
+  witnesses: number;
 }
 
 /** Runs the command line and answers the exit code. */
@@ -35,6 +46,7 @@ export function runVerify(args: string[]): number {
   }
   if (flags instanceof Error) return refuse(`${flags.message}\n\n${HELP}`);
   try {
+    if (flags.witnesses > 0) return verifyTraces(flags);
     const startMs = performance.now();
     const verification = verifyHistory(readHistoryFile(flags.file), flags.properties);
     const seconds = (performance.now() - startMs) / 1000;
@@ -43,9 +55,23 @@ export function runVerify(args: string[]): number {
     process.stdout.write(flags.json ? `${JSON.stringify(totals)}\n` : describe(verification, { seconds, residentMb }));
     return exitCode(verification.verdicts);
   } catch (error) {
-    if (error instanceof HistoryFormatError || isFileError(error)) return refuse(`${flags.file}: ${error.message}\n`);
+    if (isOfFile(error)) return refuse(`${flags.file}: ${error.message}\n`);
     throw error;
   }
+}
+
+function verifyTraces({ file, witnesses, json }: Flags): number {
+  const verdicts = judgeFastPath(readTraceFile(file), witnesses);
+  process.stdout.write(json ? `${JSON.stringify({ file, verdicts })}\n` : `${verdicts.map(describeRule).join('\n')}\n`);
+  return exitCode(verdicts);
+}
+
+function describeRule({ rule, verdict, decisions, undecided, violations }: RuleVerdict): string {
+  const word = verdict === 'undecided' ? `not decided for ${undecided}` : verdict;
+  const lines = [`${rule} ${word}, ${decisions} decisions: ${FAST_PATH_RULES[rule]}`];
+  for (const { traceId, detail } of violations.slice(0, SHOWN_VIOLATIONS)) lines.push(`  trace ${traceId}: ${detail}`);
+  if (violations.length > SHOWN_VIOLATIONS) lines.push(`  … and ${violations.length - SHOWN_VIOLATIONS} more`);
+  return lines.join('\n');
 }
 
 function refuse(message: string): number {
@@ -53,29 +79,46 @@ function refuse(message: string): number {
   return 2;
 }
 
-function isFileError(error: unknown): error is Error {
+function isOfFile(error: unknown): error is Error {
+  if (error instanceof HistoryFormatError || error instanceof TraceFormatError) return true;
   return error instanceof Error && 'syscall' in error;
 }
 
 function parseFlags(args: string[]): Flags | 'help' | Error {
   try {
     const flag = { type: 'boolean', default: false } as const;
-    const options = { property: { type: 'string' }, json: flag, help: { ...flag, short: 'h' } } as const;
+    const text = { type: 'string' } as const;
+    const options = {
+      property: text,
+      traces: text,
+      witnesses: text,
+      json: flag,
+      help: { ...flag, short: 'h' },
+    } as const;
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     if (values.help) return 'help';
-    const [file, more] = positionals;
+    const [file = values.traces, more] = positionals;
+    const isOfTraces = values.traces !== undefined;
+    if (isOfTraces && (file !== values.traces || values.property !== undefined)) {
+      return new Error('--traces takes one file, and no history or property besides');
+    }
+    if (!isOfTraces && values.witnesses !== undefined) return new Error('--witnesses belongs to --traces');
+    const witnesses = isOfTraces ? Number(values.witnesses ?? 3) : 0;
+    if (isOfTraces && !(Number.isInteger(witnesses) && witnesses > 0)) {
+      return new Error(`--witnesses: must be a whole number from 1, not '${values.witnesses}'`);
+    }
     if (file === undefined || more !== undefined) return new Error('verify takes one file');
     const properties = values.property?.split(',') ?? PROPERTIES;
     const isProperty = (name: string): name is Property => PROPERTIES.some((property) => property === name);
     const wrong = properties.find((name) => !isProperty(name));
     if (wrong !== undefined) return new Error(`--property: '${wrong}' is none of ${PROPERTIES.join(', ')}`);
-    return { file, properties: properties.filter(isProperty), json: values.json };
+    return { file, properties: properties.filter(isProperty), json: values.json, witnesses };
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
 
-function exitCode(verdicts: readonly Verdict[]): number {
+function exitCode(verdicts: readonly Pick<Verdict, 'verdict'>[]): number {
   if (verdicts.some(({ verdict }) => verdict === 'violated')) return 5;
   return verdicts.some(({ verdict }) => verdict === 'undecided') ? 4 : 0;
 }

@@ -2,10 +2,15 @@
 // of operation and path. Real processes, real OTLP/gRPC.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { type Client, connect, type Session } from '../../client/index.js';
 import { type LocalCluster, startLocalCluster } from '../../deploy/local-cluster.js';
 import { openTraceCollector, type TraceCollector } from '../../tracing/collector.js';
 import { openTracing, type Tracing } from '../../tracing/setup.js';
+import { judgeFastPath } from '../checkers/fast-path.js';
+import { readTraceFile } from '../checkers/read-traces.js';
 import { describeTree, type ExportedSpan, readSpans } from '../support/span-tree.js';
 
 const weak = { consistency: 'weak' } as const;
@@ -46,6 +51,7 @@ describe('tracing: one trace per operation', function () {
   let session: Session;
   let other: Session;
   let leader = '';
+  let directory = '';
 
   /** The trace of the operation with this key in its attributes. */
   const traceOf = (session: Session, where: (root: ExportedSpan) => boolean): ExportedSpan[] => {
@@ -62,9 +68,10 @@ describe('tracing: one trace per operation', function () {
   };
 
   before(async () => {
+    directory = mkdtempSync(path.join(os.tmpdir(), 'curpho-traces-'));
     collector = await openTraceCollector({
       listen: '127.0.0.1:0',
-      file: null,
+      file: path.join(directory, 'traces.jsonl'),
       onSpans: (exported) => void spans.push(...readSpans(exported)),
     });
     const url = `http://${collector.address}`;
@@ -92,6 +99,7 @@ describe('tracing: one trace per operation', function () {
     await tracing?.close();
     await cluster?.stop();
     await collector?.close();
+    rmSync(directory, { recursive: true, force: true });
   });
 
   /** One operation of each kind, each until it took the path that is wanted of it. */
@@ -223,6 +231,14 @@ describe('tracing: one trace per operation', function () {
     assert.deepEqual([confirm.instance, confirm.kind], [leader, 'SERVER']);
     const [root] = trace.filter(({ parentId }) => parentId === '');
     assert.deepEqual([root?.attributes['curpho.path'], root?.attributes['curpho.slow_reason']], ['slow', 'scan']);
+  });
+
+  it('fast decisions can be judged from the file', () => {
+    const verdicts = judgeFastPath(readTraceFile(path.join(directory, 'traces.jsonl')), 3);
+    for (const { rule, verdict, decisions, violations } of verdicts) {
+      assert.deepEqual([rule, verdict, violations], [rule, 'ok', []]);
+      assert.ok(decisions > 0, `${rule} was held against nothing`);
+    }
   });
 
   it('every span lies after its parent began, and is of this store', () => {
