@@ -2,15 +2,17 @@
 // write them into the record (P7, D10). Does not decide who is exchanged, nor when.
 
 import type { AdmitRequest, AdmitResponse } from '../messages.js';
-import type { Follower, Followers } from './followers.js';
+import type { Follower, Followers, JoiningPlace } from './followers.js';
 import type { ReplicaNode } from './node.js';
 
 /** Lives that are brought up to date at once: as many coordinators may disagree on who is to join. */
 const JOINING_LIMIT = 4;
 
+/** A life on its way to one place. */
 interface Joining {
   id: string;
   learner: Follower;
+  place: JoiningPlace;
   /** End of the log when the leader was first asked. */
   targetSlot: number;
   /** Slot up to which the member whose place it takes may have been counted without it. */
@@ -58,9 +60,9 @@ export class Admissions {
    * next epoch's majority, in which the new one stands for the old.
    */
   #advance(joining: Joining): void {
-    const { learner, targetSlot, calls } = joining;
-    if (!learner.mayBeNamed && learner.match >= targetSlot) {
-      learner.mayBeNamed = true;
+    const { learner, place, targetSlot, calls } = joining;
+    if (!place.mayBeNamed && learner.match >= targetSlot) {
+      place.mayBeNamed = true;
       joining.countedSlot = this.#node.commitSlot;
     }
     if (!this.#node.rules.mayJoin(learner.match, joining.countedSlot)) return;
@@ -68,38 +70,52 @@ export class Admissions {
     joining.calls = [];
   }
 
+  /**
+   * A life may be on its way to several places: the member whose place it was to take came back and another is gone, while
+   * the first place may still be written. The next list gives it one of them at most, and counts are right under each.
+   */
   #find({ epoch, version, member }: AdmitRequest): Joining | null {
     const { config, isOpen, index, log } = this.#node;
     if (member === undefined || config === null || !isOpen) return null;
-    const place = config.replicas[member.index];
+    const present = config.replicas[member.index];
     // An answer for another list would outlive what keeps it true: the joint count ends when the list changes.
-    if (epoch !== this.#node.epoch || version !== config.version || place === undefined) return null;
+    if (epoch !== this.#node.epoch || version !== config.version || present === undefined) return null;
     if (member.index === index || config.replicas.some(({ incarnation }) => incarnation === member.incarnation)) {
       return null;
     }
-    const known = this.#joining.find(({ learner }) => learner.incarnation === member.incarnation);
-    if (known !== undefined) return known.learner.index === member.index ? known : null;
-    if (!this.#makeRoom(member.id)) return null;
-    const learner = this.#followers.addLearner(member);
+    const known = this.#joining.filter(({ learner }) => learner.incarnation === member.incarnation);
+    const same = known.find((joining) => joining.place.index === member.index);
+    if (same !== undefined) return same;
+    if (known.length === 0 && !this.#makeRoom(member.id)) return null;
+    const learner = known[0]?.learner ?? this.#followers.addLearner(member);
     const targetSlot = log.lastSlot;
-    const joining = { id: member.id, learner, targetSlot, countedSlot: Number.MAX_SAFE_INTEGER, calls: [] };
+    const place = { index: member.index, mayBeNamed: false };
+    learner.places.push(place);
+    const joining = { id: member.id, learner, place, targetSlot, countedSlot: Number.MAX_SAFE_INTEGER, calls: [] };
     this.#joining.push(joining);
     return joining;
   }
 
   /** A former life of the same name goes, and if need be the one that came first. One that may be named stays. */
   #makeRoom(id: string): boolean {
-    const canGo = (joining: Joining): boolean => !joining.learner.mayBeNamed;
-    for (const former of this.#joining.filter((joining) => joining.id === id && canGo(joining))) this.#drop(former);
+    const canGo = ({ learner }: Joining): boolean => !learner.places.some(({ mayBeNamed }) => mayBeNamed);
+    for (const { learner } of this.#joining.filter((joining) => joining.id === id && canGo(joining)))
+      this.#drop(learner);
     const first = this.#joining.find(canGo);
-    if (this.#joining.length >= JOINING_LIMIT && first !== undefined) this.#drop(first);
-    return this.#joining.length < JOINING_LIMIT;
+    if (this.#lives >= JOINING_LIMIT && first !== undefined) this.#drop(first.learner);
+    return this.#lives < JOINING_LIMIT;
   }
 
-  #drop(joining: Joining): void {
-    this.#followers.dropLearner(joining.learner);
-    this.#joining = this.#joining.filter((other) => other !== joining);
-    for (const call of joining.calls) this.#answer(call, 0);
+  get #lives(): number {
+    return new Set(this.#joining.map(({ learner }) => learner)).size;
+  }
+
+  #drop(learner: Follower): void {
+    this.#followers.dropLearner(learner);
+    for (const { calls } of this.#joining.filter((joining) => joining.learner === learner)) {
+      for (const call of calls) this.#answer(call, 0);
+    }
+    this.#joining = this.#joining.filter((joining) => joining.learner !== learner);
   }
 
   #answer(call: number, matchSlot: number): void {

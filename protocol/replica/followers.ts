@@ -21,12 +21,19 @@ const RESEND_US_MOST = 16 * RESEND_US;
 /** Lack of progress after which a snapshot is not kept for its receiver any more; it begins anew when that is heard. */
 const SNAPSHOT_PATIENCE_US = 10_000_000;
 
+/** A place of the list that a learner may take. */
+export interface JoiningPlace {
+  index: number;
+  /** Whether the record may name the learner there already (D10). */
+  mayBeNamed: boolean;
+}
+
 /** One life that follows. */
 export interface Follower extends FollowerLife {
   /** True until a configuration names it. */
   isLearner: boolean;
-  /** Learners: whether the record may name it already (D10). */
-  mayBeNamed: boolean;
+  /** Learners: places that it is to take; the next list gives it one of them at most. */
+  places: JoiningPlace[];
   /** Slot to send next; above `match`. */
   next: number;
   /** The follower's log equals ours up to here. Never decreases within a leadership. */
@@ -86,7 +93,7 @@ export class Followers {
         const follower = known.find((life) => life.incarnation === member.incarnation) ?? this.#createNamed(member);
         follower.index = member.index;
         follower.isLearner = false;
-        follower.mayBeNamed = false;
+        follower.places = [];
         return follower;
       });
     for (const follower of known) if (!this.#named.includes(follower)) follower.snapshot?.close();
@@ -176,7 +183,8 @@ export class Followers {
     const { log, nowUs } = this.#node;
     const hinted = Math.min(follower.next - 1, matchSlot + 1);
     const lackedLog = follower.lacksLog;
-    if (follower.sentPrevSlot === log.floor && hinted <= log.floor) follower.lacksLog = true;
+    // Nobody lacks what comes before a whole log, whatever a late answer looks like.
+    if (log.floor > 0 && follower.sentPrevSlot === log.floor && hinted <= log.floor) follower.lacksLog = true;
     if (follower.lacksLog) follower.isAnswering = true;
     follower.next = Math.max(follower.match + 1, hinted, log.floor + 1);
     follower.presumed = Math.min(follower.presumed, follower.next - 1);
@@ -395,9 +403,11 @@ export class Followers {
   }
 
   #reachedAtPlace(member: Follower, of: (follower: Follower) => number): number {
-    const joining: JoiningLife[] = this.#learners
-      .filter(({ index }) => index === member.index)
-      .map((learner) => ({ reached: of(learner), mayBeNamed: learner.mayBeNamed }));
+    const joining: JoiningLife[] = this.#learners.flatMap((learner) =>
+      learner.places
+        .filter(({ index }) => index === member.index)
+        .map(({ mayBeNamed }) => ({ reached: of(learner), mayBeNamed })),
+    );
     return this.#node.rules.reachedAtPlace(of(member), joining);
   }
 }
@@ -407,7 +417,7 @@ function createFollower(life: FollowerLife, from: { next: number; presumed: numb
     ...life,
     ...from,
     isLearner: false,
-    mayBeNamed: false,
+    places: [],
     match: 0,
     isAnswering: true,
     lacksLog: false,

@@ -284,7 +284,9 @@ export class Workload {
   /** Nothing was numbered, nothing was sent. */
   private refuse(call: Call): void {
     const { event } = call;
-    if (event.seq !== 0) throw new Error(`write ${event.session}#${event.seq} was refused after it was numbered`);
+    const isWrite = event.op !== 'get' && event.op !== 'scan';
+    if (isWrite && event.seq !== 0)
+      throw new Error(`write ${event.session}#${event.seq} was refused after it was numbered`);
     event.returnUs = this.stamp();
     this.world.census.countOther('writeRefused');
     const wasDone = call.isDone;
