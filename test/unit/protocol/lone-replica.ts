@@ -128,7 +128,16 @@ export class LoneReplica {
 
   /** r1 says how far it has the log. */
   acknowledge(epoch: number, matchSlot: number): void {
-    const frame = { clusterId: CLUSTER, epoch, replica: 1, incarnation: 101, ok: true, matchSlot, round: 0 };
+    this.#answer(epoch, true, matchSlot);
+  }
+
+  /** r1 says that its log, which ends at `lastSlot`, is another one where it was asked. */
+  deny(epoch: number, lastSlot: number): void {
+    this.#answer(epoch, false, lastSlot);
+  }
+
+  #answer(epoch: number, ok: boolean, matchSlot: number): void {
+    const frame = { clusterId: CLUSTER, epoch, replica: 1, incarnation: 101, ok, matchSlot, round: 0 };
     const rest = { relayed: [], inquiry: 0, snapshotSlot: 0, snapshotParts: 0 };
     this.turn({ kind: 'replicated', frame: { ...frame, ...rest } });
   }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import type { ReplicaMember, SnapshotPart } from '../../../protocol/messages.js';
 import { type ReplicaRules, replicaRules } from '../../../protocol/replica/rules.js';
 import { AppliedState } from '../../../protocol/replica/state.js';
+import { LoneReplica } from './lone-replica.js';
 import { outcome, type Story, type StoryOptions, toBytes, valueRead } from './story.js';
 import { changeView, openStory } from './view-change.js';
 
@@ -117,6 +118,23 @@ describe('P7: a life that is to join', () => {
       'committed 5, there is 4',
       'committed 5, there is 4',
     ]);
+  });
+
+  it('P7: a life that was prepared for one place may take another, and counts are right under either list', () => {
+    const story = begin();
+    story.startReplica(3, 900);
+    for (const index of [2, 1]) {
+      admit(story, member(3, index, 900));
+      story.advance(60_000);
+      story.settle();
+    }
+    assert.deepEqual(
+      story.admitted.map(({ matchSlot }) => matchSlot),
+      [4, 4],
+      'the member of the first place came back, that of the second is gone',
+    );
+    putHeldFrom(story, 'r3');
+    assert.equal(story.replicas[0]?.inspect().commitSlot, 4, 'the next list may have r3 in place of r1 or of r2');
   });
 
   it('P7: the coordinator is not told before it has all that was counted without it', () => {
@@ -275,6 +293,22 @@ describe('E8: processes that held writes', () => {
 });
 
 describe('P7: snapshots', () => {
+  it('P7: nobody is sent one by a leader that has the whole log, however late an answer says no', () => {
+    const leader = new LoneReplica();
+    for (const epoch of [1, 2]) {
+      leader.fence(epoch);
+      leader.lead(epoch);
+      leader.keepAll();
+    }
+    leader.turn({ kind: 'peerUp', replica: 1 });
+    for (let again = 0; again < 3; again++) leader.deny(2, 0);
+    leader.acknowledge(2, 0);
+    const frames = leader.said.flatMap((output) => (output.kind === 'replicate' ? [output.frame] : []));
+    const last = frames.at(-1);
+    assert.deepEqual([last?.prevSlot, last?.entries.length], [0, 2]);
+    assert.ok(frames.every(({ snapshot }) => snapshot === undefined));
+  });
+
   const SHORT: StoryOptions = { logKeptEntries: 1, logEntriesLimit: 4, snapshotPartBytes: 60 };
 
   /** r2 missed more than the log still has. */
