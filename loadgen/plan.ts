@@ -99,6 +99,8 @@ export interface LoadPlan {
   traceRatio: number;
   /** Every so manieth operation has a time line; 0 for none. */
   attributeEvery: number;
+  /** Whether short tries follow the points, for what these cannot tell; see outcome/hypotheses.ts. */
+  probes: boolean;
   /** Conditions that one point has to meet together; empty for none. */
   goal: GoalCondition[];
 }
@@ -146,6 +148,7 @@ export interface RawFlags {
   otlp?: string;
   traceRatio?: string;
   attributeEvery?: string;
+  probes?: boolean;
   goal?: string;
   out?: string;
   json?: boolean;
@@ -161,16 +164,30 @@ export interface PlanDefaults {
   manyPoints: boolean;
   /** Share of traced operations where neither `--trace-ratio` nor `--otlp` is given. */
   traceRatio: number;
+  /** Whether probes follow where neither `--probes` nor `--no-probes` is given. */
+  probes: boolean;
 }
 
 /** Defaults of `run`: one point. */
-export const RUN_DEFAULTS: PlanDefaults = { threads: [8], iterations: 1, manyPoints: false, traceRatio: 0 };
+export const RUN_DEFAULTS: PlanDefaults = {
+  threads: [8],
+  iterations: 1,
+  manyPoints: false,
+  traceRatio: 0,
+  probes: false,
+};
 
 /** Defaults of `sweep`: the points of the original study. */
-export const SWEEP_DEFAULTS: PlanDefaults = { threads: [2, 4, 6, 8], iterations: 3, manyPoints: true, traceRatio: 0 };
+export const SWEEP_DEFAULTS: PlanDefaults = {
+  threads: [2, 4, 6, 8],
+  iterations: 3,
+  manyPoints: true,
+  traceRatio: 0,
+  probes: false,
+};
 
-/** Defaults of `study`: the sweep with enough traces to show where time goes, too few to cost throughput. */
-export const STUDY_DEFAULTS: PlanDefaults = { ...SWEEP_DEFAULTS, traceRatio: 0.0002 };
+/** Defaults of `study`: the sweep with probes, and enough traces to show where time goes, too few to cost throughput. */
+export const STUDY_DEFAULTS: PlanDefaults = { ...SWEEP_DEFAULTS, traceRatio: 0.0002, probes: true };
 
 const DURABILITIES = ['memory', 'disk'] as const;
 const OTLP_TRACE_RATIO = 0.01;
@@ -214,6 +231,7 @@ export function parsePlan(flags: RawFlags, defaults: PlanDefaults): LoadPlan {
     otlpUrl: flags.otlp === undefined ? null : parseOtlp('--otlp', flags.otlp),
     traceRatio: ratio('--trace-ratio', flags.traceRatio, defaultTraceRatio(flags, defaults)),
     attributeEvery: whole('--attribute-every', flags.attributeEvery, ATTRIBUTE_EVERY, ATTRIBUTE_EVERY_LIMIT, 0),
+    probes: flags.probes ?? defaults.probes,
     goal: flags.goal === undefined ? [] : parseGoal(flags.goal),
   };
 }

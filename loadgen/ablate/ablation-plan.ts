@@ -55,7 +55,13 @@ export interface PlannedRun {
 }
 
 /** The point at which the study lost most: 2 clients × 8 threads. Its warm-up is halved: every run has one of its own. */
-export const ABLATION_DEFAULTS: PlanDefaults = { threads: [8], iterations: 1, manyPoints: false, traceRatio: 0 };
+export const ABLATION_DEFAULTS: PlanDefaults = {
+  threads: [8],
+  iterations: 1,
+  manyPoints: false,
+  traceRatio: 0,
+  probes: false,
+};
 /** Warm-up of every run, unless told otherwise. */
 export const ABLATION_WARMUP = '5s';
 /** Repetitions of every level, unless told otherwise: the fewest that give an interval. */

@@ -61,8 +61,10 @@ function addClusterFlags(command: Command): void {
 function addTraceFlags(command: Command, defaults: PlanDefaults): void {
   const otherwise = defaults.traceRatio === 0 ? 'none without' : `${defaults.traceRatio} without`;
   command
-    .optionsGroup('Attribution and tracing:')
+    .optionsGroup('Attribution, probes and tracing:')
     .option('--attribute-every <n>', 'every so manieth operation says where its time went; 0 for none (default 16)')
+    .option('--probes', `try after the points what they cannot tell, some 50 s${defaults.probes ? ' (default)' : ''}`)
+    .option('--no-probes', `leave that out${defaults.probes ? '' : ' (default)'}`)
     .option('--otlp <url>', 'OTLP/gRPC endpoint that gets the spans, such as http://127.0.0.1:4317')
     .option('--trace-ratio <fraction>', `share of traced operations (default 0.01 with --otlp, ${otherwise})`);
 }

@@ -6,10 +6,13 @@ import path from 'node:path';
 
 import type { Command } from 'commander';
 import { Progress } from '../driver/progress.js';
-import { plannedMs, runSweep } from '../driver/sweep.js';
+import { PROBES_MS, runProbes } from '../driver/run-probes.js';
+import { plannedMs, runSweep, type SweepDoors } from '../driver/sweep.js';
 import { WORKER_ENTRY } from '../driver/worker-pool.js';
+import { judgeHypotheses } from '../outcome/hypotheses.js';
 import { exitCodeOf, type RunResult } from '../outcome/result.js';
 import {
+  type LoadPlan,
   type OutputPlan,
   type PlanDefaults,
   parseOutput,
@@ -80,11 +83,11 @@ async function measure(name: string, flags: RawFlags, defaults: PlanDefaults, do
   // Before anything is started: a run must not end with nowhere to put its result.
   const baseline = output.baseline === null ? null : openSavedResult(output.baseline, '--baseline');
   prepareOutput(output);
-  const progress = new Progress(doors.stderr, plannedMs(plan));
+  const progress = new Progress(doors.stderr, plannedMs(plan) + (plan.probes ? PROBES_MS : 0));
   progress.start();
   let result: RunResult;
   try {
-    result = await runSweep(plan, output.history, {
+    result = await measureAndProbe(plan, output, {
       progress,
       workerEntry: doors.workerEntry ?? WORKER_ENTRY,
       signal: doors.signal,
@@ -95,6 +98,15 @@ async function measure(name: string, flags: RawFlags, defaults: PlanDefaults, do
   }
   await publish(name, result, baseline, output, doors);
   return exitCodeOf(result);
+}
+
+/** A run that failed is not probed: its figures will not be believed anyway. */
+async function measureAndProbe(plan: LoadPlan, output: OutputPlan, doors: SweepDoors): Promise<RunResult> {
+  const result = await runSweep(plan, output.history, doors);
+  if (!plan.probes || result.interrupted || result.failures.length > 0) return result;
+  const probes = await runProbes(plan, doors);
+  const warnings = [...result.warnings, ...probes.failures.map((failure) => `not probed: ${failure}`)];
+  return { ...result, probes, warnings, hypotheses: judgeHypotheses(result.points, probes) };
 }
 
 async function publish(

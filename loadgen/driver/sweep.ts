@@ -12,6 +12,7 @@ import type {
   PlanRequest,
 } from '../../proto/gen/curpho/v1/load_worker.js';
 import { describeFindings } from '../outcome/findings.js';
+import { adviseNext, judgeHypotheses } from '../outcome/hypotheses.js';
 import {
   addVerifications,
   type PointResult,
@@ -141,6 +142,9 @@ async function measureWith(
     order: sweep.order,
     points,
     findings: describeFindings(points),
+    hypotheses: judgeHypotheses(points, null),
+    next: adviseNext(points),
+    probes: null,
     viewChanges: sweep.viewChanges,
     goalMet: judgeGoal(plan, points),
     interrupted: doors.signal.aborted,

@@ -49,6 +49,7 @@ const WEIGHTS: Record<keyof LoadPlan, Weight> = {
   scheduling: 'equal',
   traceRatio: 'equal',
   attributeEvery: 'equal',
+  probes: 'free',
   otlpUrl: 'free',
   goal: 'free',
 };

@@ -168,6 +168,7 @@ const plan = z.object({
   otlpUrl: text.nullable(),
   traceRatio: number,
   attributeEvery: count.default(0),
+  probes: z.boolean().default(false),
   goal: z.array(z.object({ metric: z.enum(GOAL_METRICS), operator: z.enum(GOAL_OPERATORS), bound: number })),
 });
 
@@ -192,6 +193,26 @@ const runResult: z.ZodType<RunResult> = z.object({
   order: z.array(z.object({ iteration: positive, threads: positive })),
   points: z.array(point),
   findings: z.array(text).default([]),
+  hypotheses: z
+    .array(
+      z.object({
+        name: text,
+        claim: text,
+        verdict: z.enum(['supported', 'refuted', 'not measurable here']),
+        evidence: text,
+        threshold: text,
+      }),
+    )
+    .default([]),
+  next: z.array(text).default([]),
+  probes: z
+    .object({
+      loopback: z.object({ frameBytes: count, framesPerSecond: number, mibPerSecond: number }).nullable(),
+      shards: z.array(number),
+      failures: z.array(text),
+    })
+    .nullable()
+    .default(null),
   viewChanges: count,
   goalMet: z.boolean().nullable(),
   interrupted: z.boolean(),

@@ -7,7 +7,9 @@ import type { Window } from '../driver/rotation.js';
 import type { WorkerMember } from '../driver/worker-pool.js';
 import type { LoadPlan } from '../plan.js';
 import { meetsGoal } from './goal.js';
+import type { Hypothesis } from './hypotheses.js';
 import { goalFigures, type PointResult } from './point.js';
+import type { Probes } from './probes.js';
 
 /** The machine that everything ran on. */
 export interface Machine {
@@ -45,6 +47,12 @@ export interface RunResult {
   points: PointResult[];
   /** What the figures say, as sentences. */
   findings: string[];
+  /** The study's guesses at what holds throughput down, and what the figures say to them. */
+  hypotheses: Hypothesis[];
+  /** What to change next, as sentences. */
+  next: string[];
+  /** What was tried beside the points; null where nothing was. */
+  probes: Probes | null;
   /** Epochs after the first that a client saw open. */
   viewChanges: number;
   /** Whether some point met all conditions of the goal; null without a goal. */

@@ -35,6 +35,7 @@ function listFlags(plan: LoadPlan): [string, string | number | true][] {
     ['--otlp', plan.otlpUrl],
     ['--trace-ratio', plan.traceRatio],
     ['--attribute-every', plan.attributeEvery],
+    [plan.probes ? '--probes' : '--no-probes', true],
     ['--goal', plan.goal.length === 0 ? null : describeGoal(plan.goal).replaceAll(', ', ',')],
   ];
   return flags.flatMap(([flag, value]) => (value === null || value === false ? [] : [[flag, value]]));

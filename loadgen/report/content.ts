@@ -35,6 +35,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
   const tables = [scalingTable(result), iterationTable(result), classTable(result)];
   for (const table of optional) if (table !== null) tables.push(table);
   tables.push(...processTables(result));
+  if (result.hypotheses.length > 0) tables.push(hypothesisTable(result));
   const facts = describeRun(result);
   if (baseline !== null) {
     const comparison = compareWithBaseline(result, baseline);
@@ -53,6 +54,7 @@ export function composeReport(result: RunResult, baseline: RunResult | null): Re
     for (const difference of comparison.differences) facts.push(['not alike', difference]);
   }
   for (const finding of result.findings) facts.push(['finding', finding]);
+  for (const sentence of result.next) facts.push(['next', sentence]);
   return { verdict: judgeRun(result).flatMap(describeCheck), tables, facts };
 }
 
@@ -70,6 +72,16 @@ export const SLOW_REASONS: readonly SlowReason[] = [
   'scan',
   'overtaken',
 ];
+
+/** The guesses of the original study, with the figures that were held against them. */
+export function hypothesisTable({ hypotheses }: RunResult): ReportTable {
+  return {
+    title: 'What holds throughput down: the guesses of the study, at the most streams',
+    heads: ['Guess', 'Verdict', 'Measured', 'Supported from'],
+    rows: hypotheses.map(({ name, verdict, evidence, threshold }) => [name, verdict, evidence, threshold]),
+    widths: [17, 16, 58, 46],
+  };
+}
 
 function scalingTable({ points, plan }: RunResult): ReportTable {
   const first = points[0];

@@ -5,4 +5,6 @@ export interface ReportTable {
   title: string;
   heads: string[];
   rows: string[][];
+  /** Columns' widths in characters where cells hold sentences, which the terminal then breaks into lines. */
+  widths?: number[];
 }

@@ -12,9 +12,10 @@ export function renderTerminal(content: ReportContent): string {
   return [...tables, content.verdict.join('\n'), facts.join('\n')].join('\n\n');
 }
 
-function renderTable({ heads, rows }: ReportTable): string {
+function renderTable({ heads, rows, widths }: ReportTable): string {
   const colAligns = heads.map((_, column) => (column === 0 ? ('right' as const) : ('left' as const)));
-  const table = new Table({ head: heads, colAligns, style: { head: [], border: [], compact: true } });
+  const wrapping = widths === undefined ? {} : { colWidths: widths, wordWrap: true };
+  const table = new Table({ head: heads, colAligns, style: { head: [], border: [], compact: true }, ...wrapping });
   table.push(...rows);
   return table.toString();
 }

@@ -4,7 +4,9 @@
 import type { WindowDiagnostics } from '../../loadgen/outcome/diagnostics.js';
 import { describeFindings } from '../../loadgen/outcome/findings.js';
 import { parseGoal } from '../../loadgen/outcome/goal.js';
+import { adviseNext, judgeHypotheses } from '../../loadgen/outcome/hypotheses.js';
 import { type PointResult, summarizePoint } from '../../loadgen/outcome/point.js';
+import type { Probes } from '../../loadgen/outcome/probes.js';
 import type { RunResult } from '../../loadgen/outcome/result.js';
 import { parsePlan, SCHEMA_VERSION, STUDY_DEFAULTS } from '../../loadgen/plan.js';
 import { createHistogram, encodeHistogram } from '../../loadgen/worker/histograms.js';
@@ -107,6 +109,12 @@ export function realisticResult(changes: Partial<RunResult> = {}): RunResult {
   return { ...structuredClone(composed), ...changes };
 }
 
+const PROBES: Probes = {
+  loopback: { frameBytes: 1024, framesPerSecond: 34_512, mibPerSecond: 212.4 },
+  shards: [0.021, -0.034],
+  failures: [],
+};
+
 /** Composed once: a test process asks for it many times. */
 let composed: RunResult | null = null;
 
@@ -137,6 +145,9 @@ function composeResult(): RunResult {
     order: [2, 4, 6, 8, 4, 6, 8, 2, 6, 8, 2, 4].map((threads, at) => ({ iteration: 1 + Math.floor(at / 4), threads })),
     points,
     findings: describeFindings(points),
+    hypotheses: judgeHypotheses(points, PROBES),
+    next: adviseNext(points),
+    probes: PROBES,
     viewChanges: 0,
     goalMet: null,
     interrupted: false,

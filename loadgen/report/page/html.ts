@@ -5,7 +5,7 @@ import type { RunResult } from '../../outcome/result.js';
 import type { Chart } from '../charts/chart.js';
 import { element, escapeText } from '../charts/svg.js';
 import { commandLinePieces } from '../command-line.js';
-import { composeReport, openLoopTable, workerTable } from '../content.js';
+import { composeReport, hypothesisTable, openLoopTable, workerTable } from '../content.js';
 import { composeCharts } from '../figures/all-charts.js';
 import { POINTS_DRAWN_LIMIT } from '../figures/limits.js';
 import { listKeyFigures } from '../key-figures.js';
@@ -34,13 +34,16 @@ function composeParts(result: RunResult, baseline: RunResult | null): PagePart[]
   const openLoop = openLoopTable(result);
   const workers = workerTable(result);
   const processes = processTables(result);
-  const titles = [openLoop, workers, charts.stages[0]?.table, ...processes].map((table) => table?.title);
+  const titles = [openLoop, workers, charts.stages[0]?.table, ...processes, hypothesisTable(result)].map(
+    (table) => table?.title,
+  );
   const placed = new Set(titles);
   return [
     { id: 'verdict', title: 'Verdict', content: verdictPart(result) },
     { id: 'scaling', title: 'Throughput and medians', content: chartGrid(charts.scaling, 'charts pairs') },
     { id: 'latency', title: 'Latency and fast path', content: chartGrid(charts.latency, 'charts') },
     { id: 'time-lines', title: 'Where the time goes', content: chartGrid(charts.stages, 'charts') },
+    { id: 'why', title: 'What holds throughput down', content: whyPart(result) },
     { id: 'time', title: 'Over time', content: timePart(result, charts.timelines) },
     { id: 'open-loop', title: 'Open loop', content: openLoop === null ? '' : openLoopPart(openLoop) },
     {
@@ -76,6 +79,16 @@ function timePart({ points }: RunResult, charts: readonly Chart[]): string {
   return charts.length === 0 ? '' : note + chartGrid(charts, 'charts');
 }
 
+/** Sentences first, then the guesses of the study with the figures that were held against them, then what follows. */
+function whyPart(result: RunResult): string {
+  const { findings, hypotheses, next } = result;
+  if (findings.length + hypotheses.length === 0) return '';
+  const list = (sentences: readonly string[]): string =>
+    sentences.length === 0 ? '' : element('ul', {}, sentences.map((each) => `<li>${escapeText(each)}</li>`).join(''));
+  const heading = next.length === 0 ? '' : '<h3>What to change next</h3>';
+  return list(findings) + (hypotheses.length === 0 ? '' : titledTable(hypothesisTable(result))) + heading + list(next);
+}
+
 function openLoopPart(table: ReportTable): string {
   const words =
     'Operations were sent at their own times, whatever had been answered. Latency counts from the intended time, so that waiting is part of it.';
@@ -91,7 +104,7 @@ function processesPart(tables: readonly ReportTable[]): string {
 }
 
 function runPart(result: RunResult, facts: readonly [string, string][], workers: ReportTable | null): string {
-  const told = facts.filter(([name]) => name !== 'repeat');
+  const told = facts.filter(([name]) => !['repeat', 'finding', 'next'].includes(name));
   const pieces = commandLinePieces(result.plan).map((piece) => `<span>${escapeText(piece)}</span>`);
   const command = `<pre><code>${pieces.join(' ')}</code></pre>`;
   return `${factList(told)}<h3>The same again</h3>${command}${workers === null ? '' : titledTable(workers)}`;

@@ -133,7 +133,7 @@ describe('command line', () => {
   for (const [name, words] of [
     ['run', ['Open loop:', '--rate 2000/s', '--workers load-a:7500', '--otlp http://', 'worker-main.js']],
     ['sweep', ['Windows:', 'list of sessions per process', '--goal']],
-    ['study', ['Attribution and tracing:', '0.0002 without', 'npm start']],
+    ['study', ['Attribution, probes and tracing:', '0.0002 without', 'npm start']],
     ['report', ['result.json', '--baseline']],
     ['compare', ['fewer than 3 iterations', '--json']],
     ['calibrate', ['--scheduling normal', 'Takes less than 20 s']],

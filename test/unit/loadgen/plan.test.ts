@@ -46,6 +46,7 @@ describe('parsePlan', () => {
       otlpUrl: null,
       traceRatio: 0,
       attributeEvery: 16,
+      probes: false,
       goal: [],
     });
   });

@@ -12,7 +12,8 @@ function planOf(pieces: readonly string[]): LoadPlan {
   const flags: Record<string, string | boolean> = {};
   for (let at = 0; at < words.length; at++) {
     const name = (words[at] ?? '').slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-    if (name === 'preload') flags[name] = true;
+    if (name === 'preload' || name === 'probes') flags[name] = true;
+    else if (name === 'noProbes') flags.probes = false;
     else flags[name] = words[++at] ?? '';
   }
   return parsePlan(flags as RawFlags, STUDY_DEFAULTS);
