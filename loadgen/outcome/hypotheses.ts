@@ -263,12 +263,13 @@ function medianShareOf(point: PointResult, stages: readonly string[]): number | 
 export function adviseNext(points: readonly PointResult[]): string[] {
   const point = mostStreams(points);
   if (point === undefined) return [];
-  const ranMs = (each: PointResult['diagnostics'][number]): number => each.processor.share;
-  const total = point.diagnostics.reduce((sum, each) => sum + ranMs(each), 0);
+  const total = point.diagnostics.reduce((sum, { processor }) => sum + processor.share, 0);
   const cores = point.machineLoad?.cores ?? 0;
-  if (cores > 0 && total >= LIMITS.busy * cores) {
+  // Other work on the machine takes cores as well, which shows in waiting only.
+  const areBusy = total >= LIMITS.busy * cores || (waitingShareOf(point) ?? 0) >= LIMITS.waiting;
+  if (cores > 0 && total > 0 && areBusy) {
     const byRole = new Map<string, number>();
-    for (const each of point.diagnostics) byRole.set(each.role, (byRole.get(each.role) ?? 0) + ranMs(each));
+    for (const { role, processor } of point.diagnostics) byRole.set(role, (byRole.get(role) ?? 0) + processor.share);
     const [role = '', share = 0] = [...byRole].sort((a, b) => b[1] - a[1])[0] ?? [];
     const ofAll = share / total;
     return [

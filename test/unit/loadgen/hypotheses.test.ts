@@ -171,6 +171,8 @@ describe('the guesses of the study', () => {
     const processor = { ...calmLeader.processor, share: 1.4 };
     const [busy = ''] = adviseNext([point({}, { processor })]);
     assert.match(busy, /^All 2 cores are busy.*replica processes take 70 %.*at most 7\.5 %/);
+    const waiting = { processor: { ...calmLeader.processor, runDelayMs: 900 } };
+    assert.match(adviseNext([point({}, waiting)])[0] ?? '', /^All 2 cores are busy/, 'with the work of others');
     assert.deepEqual(adviseNext([]), []);
   });
 });
