@@ -105,6 +105,7 @@ async function measureAndProbe(plan: LoadPlan, output: OutputPlan, doors: SweepD
   const result = await runSweep(plan, output.history, doors);
   if (!plan.probes || result.interrupted || result.failures.length > 0) return result;
   const probes = await runProbes(plan, doors);
+  if (doors.signal.aborted) return { ...result, interrupted: true };
   const warnings = [...result.warnings, ...probes.failures.map((failure) => `not probed: ${failure}`)];
   return { ...result, probes, warnings, hypotheses: judgeHypotheses(result.points, probes) };
 }

@@ -67,7 +67,8 @@ async function compareShards(plan: LoadPlan, doors: ProbeDoors): Promise<number[
     doors.signal.throwIfAborted();
     const result = await measure(planRun(plan, shards), null, doors);
     const [point] = result.points;
-    if (point === undefined || result.failures.length > 0) throw new Error(result.failures.join('; ') || 'no figures');
+    if (point === undefined || point.opsPerSecond === 0 || result.failures.length > 0)
+      throw new Error(result.failures.join('; ') || 'no figures');
     runs.push({ shards, opsPerSecond: point.opsPerSecond });
   }
   return [runs.slice(0, 2), runs.slice(2)].map((pair) => {

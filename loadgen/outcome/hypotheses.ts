@@ -171,10 +171,12 @@ function judgeNetwork(point: PointResult, probes: Probes | null): Judgement {
   if (transit !== null) parts.push(`${formatShare(transit, 0)} of the median operation’s time on its way`);
   // A frame that has arrived and whose reader has no core looks the same as one that is still on its way.
   const isWaitingForCores = judgeScheduling(point).isSupported === true;
-  const isFar = transit !== null && transit >= LIMITS.transit && !isWaitingForCores;
-  if (isFar || (ofCeiling ?? 0) >= LIMITS.bytes) return { isSupported: true, evidence: parts.join('; ') };
+  const isFar = transit !== null && transit >= LIMITS.transit;
   if (ofCeiling === null) parts.push('what loopback carries was not measured (--probes)');
-  return { isSupported: ofCeiling === null ? null : false, evidence: parts.join('; ') };
+  if (isFar && isWaitingForCores) parts.push('which may as well be readers that wait for a core');
+  const evidence = parts.join('; ');
+  if ((isFar && !isWaitingForCores) || (ofCeiling ?? 0) >= LIMITS.bytes) return { isSupported: true, evidence };
+  return { isSupported: ofCeiling === null || isFar ? null : false, evidence };
 }
 
 /** Frames and bytes that all processes together sent. */
@@ -220,7 +222,8 @@ function judgeDescriptors(point: PointResult): Judgement {
     holding: gauges.isSaturated?.mean ?? 0,
   }));
   const fullest = occupancies.reduce((a, b) => (b.most / b.limit > a.most / a.limit ? b : a));
-  const { most, mean, limit, holding } = fullest;
+  const { most, mean, limit } = fullest;
+  const holding = Math.max(...occupancies.map((each) => each.holding));
   return {
     isSupported: most / limit >= LIMITS.occupancy || holding > 0,
     evidence: `at most ${most} of ${limit} commands under way, ${mean.toFixed(0)} on average; clients held back at ${formatShare(holding, 0)} of all looks`,

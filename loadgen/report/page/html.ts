@@ -79,14 +79,14 @@ function timePart({ points }: RunResult, charts: readonly Chart[]): string {
   return charts.length === 0 ? '' : note + chartGrid(charts, 'charts');
 }
 
-/** Sentences first, then the guesses of the study with the figures that were held against them, then what follows. */
+/** The guesses of the study with the figures that were held against them, then what follows. */
 function whyPart(result: RunResult): string {
-  const { findings, hypotheses, next } = result;
-  if (findings.length + hypotheses.length === 0) return '';
+  const { hypotheses, next } = result;
+  if (hypotheses.length === 0) return '';
   const list = (sentences: readonly string[]): string =>
     sentences.length === 0 ? '' : element('ul', {}, sentences.map((each) => `<li>${escapeText(each)}</li>`).join(''));
   const heading = next.length === 0 ? '' : '<h3>What to change next</h3>';
-  return list(findings) + (hypotheses.length === 0 ? '' : titledTable(hypothesisTable(result))) + heading + list(next);
+  return titledTable(hypothesisTable(result)) + heading + list(next);
 }
 
 function openLoopPart(table: ReportTable): string {

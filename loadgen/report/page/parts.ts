@@ -92,7 +92,7 @@ function drawing(chart: Chart, kind: 'wide' | 'narrow', size: { width: number; c
   );
 }
 
-function scrollingTable({ title, heads, rows }: ReportTable): string {
+function scrollingTable({ title, heads, rows, widths }: ReportTable): string {
   const isNumeric = heads.map((_, column) =>
     rows.every((row) => /^(?:[+-]?[\d,.]+(?![\d,.:])|[–✓✗]|$)/.test(row[column] ?? '')),
   );
@@ -106,7 +106,8 @@ function scrollingTable({ title, heads, rows }: ReportTable): string {
     );
     return element('tr', {}, cells.join(''));
   });
-  const table = `<table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>`;
+  const opening = widths === undefined ? '<table>' : '<table class="sentences">';
+  const table = `${opening}<thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>`;
   const left = rows.length - ROWS_LIMIT;
   const note = left <= 0 ? '' : `<p class="muted">${formatCount(left)} more rows: see result.json.</p>`;
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title }, table) + note;

@@ -60,6 +60,7 @@ summary{cursor:pointer;padding:4px 0;color:var(--blue)}
 .scroll{overflow:auto;max-height:460px;border:1px solid var(--grid);border-radius:4px;max-width:100%;width:fit-content}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{padding:5px 9px;text-align:left;white-space:nowrap;border-bottom:1px solid var(--grid)}
+.sentences td{white-space:normal;vertical-align:top}
 thead th{position:sticky;top:0;background:var(--panel);font-weight:600}
 tbody tr:last-child>*{border-bottom:0}
 tbody th{font-weight:400}

@@ -113,6 +113,7 @@ describe('the guesses of the study', () => {
     const far = { stages: stagesOf({ 'request transit': 0.3, 'answer transit': 0.2, 'node wait': 0.5 }, point()) };
     assert.deepEqual(causes(far), ['network']);
     const busy = { processor: { ...calmLeader.processor, runDelayMs: 900 } };
+    assert.equal(verdicts(judgeHypotheses([point(far, busy)], PROBES)).network, 'not measurable here');
     assert.deepEqual(
       causes(far, busy),
       ['scheduling'],
