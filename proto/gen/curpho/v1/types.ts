@@ -124,7 +124,7 @@ export interface FrameTrace {
   turn: number;
   /**
    * When the frame was about to be encoded, by the monotonic clock of the sender's machine, microseconds. A double, here and
-   * above: such a time needs more than 32 bits, and larger integers are slow to read and write in JavaScript.
+   * above: such a time needs more than 32 bits, and reading integers of that size is slow in JavaScript.
    */
   stampUs: number;
   /** In a frame to a client: frames of that client that were taken in since the last one that said so. */
