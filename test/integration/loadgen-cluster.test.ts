@@ -11,6 +11,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../loadgen/cli.js';
+import { CLASSES } from '../../loadgen/outcome/findings.js';
 import { ExitCode, type RunResult } from '../../loadgen/outcome/result.js';
 import { SCHEMA_VERSION } from '../../loadgen/plan.js';
 import { Sink } from '../unit/loadgen/sink.js';
@@ -79,7 +80,7 @@ describe('loadgen and a real cluster', () => {
   it('attributes the time of every class, and says so when some of it lies nowhere', async () => {
     const load = ['run', '--clients', '1', '--threads', '4', '--rate', '150/s', '--duration', '3s', '--warmup', '1s'];
     const args = [...load, '--write-ratio', '0.5', '--keys', '2000', '--attribute-every', '1', '--json'];
-    const coverage = async (workerEntry?: URL): Promise<number[]> => {
+    const measure = async (workerEntry?: URL): Promise<{ coverage: number; hiddenUs: number }[]> => {
       const stdout = new Sink();
       const out = ['--out', path.join(directory, workerEntry === undefined ? 'whole' : 'hidden')];
       const doors = { stdout, stderr: new Sink(), signal: new AbortController().signal };
@@ -88,12 +89,21 @@ describe('loadgen and a real cluster', () => {
       const [point] = points;
       assert.ok(point !== undefined && findings.length >= 4);
       for (const operations of Object.values(point.attributed)) assert.ok(operations > 50, String(operations));
-      return Object.values(point.coverageAtMedian).map(Number);
+      return CLASSES.map((name) => ({
+        coverage: point.coverageAtMedian[name] ?? 0,
+        hiddenUs: point.stages[name].at(-1)?.medianUs ?? 0,
+      }));
     };
-    const whole = await coverage();
-    assert.ok(Math.min(...whole) >= 0.95, `${whole}`);
-    const hidden = await coverage(new URL('../unit/loadgen/doubles/dawdling-sdk-worker.js', import.meta.url));
-    assert.ok(Math.max(...hidden) < 0.95, `${hidden}`);
+    // Between caller and SDK lie some 40 µs while the code is not compiled yet: much of a weak read of an idle cluster.
+    const isWhole = ({ coverage, hiddenUs }: { coverage: number; hiddenUs: number }): boolean =>
+      coverage >= 0.95 || hiddenUs < 100;
+    const whole = await measure();
+    assert.ok(whole.every(isWhole), JSON.stringify(whole));
+    const hidden = await measure(new URL('../unit/loadgen/doubles/dawdling-sdk-worker.js', import.meta.url));
+    assert.ok(
+      hidden.every(({ coverage, hiddenUs }) => coverage < 0.95 && hiddenUs > 900),
+      JSON.stringify(hidden),
+    );
   });
 
   it('ends with 5 when the SDK alters one byte of what the cluster answered', async () => {
